@@ -1,0 +1,1 @@
+"""What Modelyard is about, a folder per domain; every folder repeats the same file names."""

@@ -1,0 +1,1 @@
+"""What every part of Modelyard stands on, and that knows no domain."""
