@@ -1,0 +1,93 @@
+"""Composition root of the API: settings in, ASGI application out."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.app import AppConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, Reference, SecurityScheme
+from litestar.types import ASGIApp
+
+from modelyard import __version__, platform
+from modelyard.domains.users import legacy as users_legacy
+from modelyard.domains.users import routes as users
+from modelyard.kit.db import Database, Transaction, connect
+from modelyard.kit.edge import Edge
+from modelyard.kit.failures import render_failure
+from modelyard.kit.operation import operations_of
+from modelyard.kit.paging import page_of_ten
+from modelyard.settings import Settings
+
+OPERATIONS = operations_of(platform, users, users_legacy)
+
+
+def create_app(settings: Settings, dsn: str) -> Litestar:
+    """The application over the database at `dsn`; it opens and closes its connections with its lifespan."""
+    dependencies = {
+        "db": Provide(_database, sync_to_thread=False),
+        "tx": Provide(_transaction),
+        "page": Provide(page_of_ten, sync_to_thread=False),
+    }
+    return Litestar(
+        route_handlers=OPERATIONS,
+        dependencies=dependencies,
+        exception_handlers={Exception: render_failure},
+        lifespan=[_opened(settings, dsn)],
+        openapi_config=_description(),
+        request_max_body_size=settings.max_body_bytes,
+        on_app_init=[_without_logging],
+    )
+
+
+def serve_app(settings: Settings, dsn: str) -> ASGIApp:
+    """The application as it is served: behind its edge."""
+    return Edge(create_app(settings, dsn), settings.request_timeout_seconds, settings.upload_timeout_seconds)
+
+
+def _opened(settings: Settings, dsn: str) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        app.state.db = await connect(dsn, max_size=settings.database_pool_size)
+        try:
+            yield
+        finally:
+            await app.state.db.close()
+
+    return lifespan
+
+
+def _database(state: State) -> Database:
+    database: Database = state.db
+    return database
+
+
+async def _transaction(state: State) -> AsyncIterator[Transaction]:
+    async with state.db.transaction() as tx:
+        yield tx
+
+
+def _without_logging(config: AppConfig) -> AppConfig:
+    config.logging_config = None
+    return config
+
+
+def _description() -> OpenAPIConfig:
+    schemes: dict[str, SecurityScheme | Reference] = {
+        "DominoApiKey": SecurityScheme(type="apiKey", name="X-Domino-Api-Key", security_scheme_in="header"),
+        "BearerAuthentication": SecurityScheme(type="http", scheme="bearer"),
+    }
+    return OpenAPIConfig(
+        title="Modelyard",
+        version=__version__,
+        description="The REST API of Modelyard. Paths below `/api` follow Domino Data Lab's public API.",
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        components=Components(security_schemes=schemes),
+        security=[{"DominoApiKey": []}, {"BearerAuthentication": []}],
+        use_handler_docstrings=True,
+    )

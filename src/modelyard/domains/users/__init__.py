@@ -1,0 +1,41 @@
+"""Users: accounts, their API keys and run tokens, and the permission tables that every guard asks."""
+
+from modelyard.domains.users.access import Caller, authenticated, authenticated_with, caller_of
+from modelyard.domains.users.permissions import (
+    PLATFORM_RIGHTS,
+    PROJECT_RIGHTS,
+    VISIBILITY_RIGHTS,
+    PlatformRole,
+    ProjectRole,
+    Right,
+    Visibility,
+    project_rights,
+)
+from modelyard.domains.users.queries import User, find_user, find_user_by_name
+from modelyard.domains.users.run_tokens import issue_run_token, revoke_run_tokens
+from modelyard.domains.users.service import create_user, ensure_administrator, on_user_created
+from modelyard.domains.users.wire import NewUser
+
+__all__ = [
+    "PLATFORM_RIGHTS",
+    "PROJECT_RIGHTS",
+    "VISIBILITY_RIGHTS",
+    "Caller",
+    "NewUser",
+    "PlatformRole",
+    "ProjectRole",
+    "Right",
+    "User",
+    "Visibility",
+    "authenticated",
+    "authenticated_with",
+    "caller_of",
+    "create_user",
+    "ensure_administrator",
+    "find_user",
+    "find_user_by_name",
+    "issue_run_token",
+    "on_user_created",
+    "project_rights",
+    "revoke_run_tokens",
+]

@@ -1,0 +1,108 @@
+"""The outermost layer of the API: request ids, time limits, one log line and one measurement a request."""
+
+import asyncio
+import re
+import time
+from typing import Any
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Send
+from prometheus_client import Counter, Histogram
+
+from modelyard.kit import context
+from modelyard.kit.errors import RequestTimeout
+from modelyard.kit.failures import failure_body
+from modelyard.kit.ids import new_id
+
+log = structlog.get_logger()
+
+Scope = Any
+
+REQUESTS = Counter("modelyard_requests_total", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("modelyard_request_seconds", "Time to the end of the reply.", ["method", "route"])
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SLASHES = re.compile(r"/{2,}")
+
+
+class Edge:
+    """ASGI middleware around the whole application.
+
+    A caller's `X-Request-Id` is kept when it is plain text, else one is made; it is in the reply, in every
+    log line and in every envelope. Doubled slashes in paths are one slash. Requests that move files have
+    their own, longer time limit.
+    """
+
+    def __init__(self, app: ASGIApp, timeout_seconds: float, upload_timeout_seconds: float) -> None:
+        self._app = app
+        self._timeout = timeout_seconds
+        self._upload_timeout = upload_timeout_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request (or the lifespan) through the application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["path"] = _SLASHES.sub("/", scope["path"])
+        request_id = _request_id(scope)
+        context.request_id.set(request_id)
+        context.remote_address.set((scope.get("client") or ("", 0))[0])
+        answer = _Answer(send, request_id)
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._limit(scope)):
+                await self._app(scope, receive, answer)
+        except TimeoutError:
+            await answer.fail(RequestTimeout("The request took too long; send it again."))
+        finally:
+            _account(scope, answer.status, time.perf_counter() - began)
+
+    def _limit(self, scope: Scope) -> float:
+        moves_files = scope["method"] in {"GET", "HEAD"} or dict(scope["headers"]).get(
+            b"content-type", b""
+        ) not in {
+            b"application/json",
+            b"application/x-www-form-urlencoded",
+        }
+        return self._upload_timeout if moves_files else self._timeout
+
+
+class _Answer:
+    """The sending side of one request: adds the id's header and remembers the status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._id = request_id.encode()
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", self._id)]
+        await self._send(message)
+
+    async def fail(self, failure: RequestTimeout) -> None:
+        if self.status:
+            return
+        body = failure_body(failure.message)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        start: Any = {"type": "http.response.start", "status": failure.status, "headers": headers}
+        await self(start)
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            if _GIVEN_ID.fullmatch(given):
+                return str(given)
+    return new_id()
+
+
+def _account(scope: Scope, status: int, seconds: float) -> None:
+    route = scope.get("path_template") or "unknown"
+    REQUESTS.labels(scope["method"], route, status).inc()
+    SECONDS.labels(scope["method"], route).observe(seconds)
+    if route != "/health/live":
+        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))

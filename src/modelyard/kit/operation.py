@@ -1,0 +1,89 @@
+"""How an operation is declared: method, literal URL, one guard, its name from the contract."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from litestar.datastructures import ResponseHeader
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+
+from modelyard.kit.access import Guard
+from modelyard.kit.wire import FailureEnvelopeV1
+
+FAILURES = {
+    400: "The request is malformed or contradicts the state of what it names",
+    401: "No valid credentials",
+    403: "Visible, but not allowed",
+    404: "No such object, or not visible to the caller",
+    500: "Unexpected failure; the log has the request id",
+}
+
+
+def operation(
+    method: str,
+    url: str,
+    *,
+    guard: Guard | None,
+    tag: str,
+    operation_id: str | None = None,
+    status: int = 200,
+    failures: Sequence[int] = (400, 401, 403, 404, 500),
+    **options: Any,
+) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """Declares an operation.
+
+    The operation id is the function's name in camel case unless `operation_id` says otherwise. `guard` is
+    None only for the few public operations. Raises TypeError while loading when the function does not take
+    what its guard provides: an untaken guard would never run.
+    """
+
+    def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
+        if guard is not None and guard.provides not in inspect.signature(function).parameters:
+            raise TypeError(f"{function.__name__} must take {guard.provides!r}, or its guard never runs")
+        dependencies = {guard.provides: Provide(guard.load)} if guard else {}
+        for name, load in options.pop("provide", {}).items():
+            dependencies[name] = Provide(load, sync_to_thread=False)
+        name = operation_id or _camel(function.__name__)
+        return HTTPRouteHandler(
+            url,
+            http_method=method,  # type: ignore[arg-type]
+            status_code=status,
+            operation_id=name,
+            name=name,
+            tags=[tag],
+            summary=(function.__doc__ or "").partition("\n")[0].rstrip("."),
+            dependencies=dependencies,
+            responses={code: _failure(code) for code in failures},
+            response_headers=[
+                ResponseHeader(
+                    name="X-Request-Id", description="Id of this request in the log", documentation_only=True
+                )
+            ],
+            opt={"guard": guard, "rights": guard.rights if guard else (), "method": method},
+            **options,
+        )(function)
+
+    return declare
+
+
+def operations_of(*modules: ModuleType) -> list[HTTPRouteHandler]:
+    """Every operation that the modules declare."""
+    return [
+        value for module in modules for value in vars(module).values() if isinstance(value, HTTPRouteHandler)
+    ]
+
+
+def _failure(code: int) -> ResponseSpec:
+    return ResponseSpec(
+        data_container=FailureEnvelopeV1,
+        description=FAILURES.get(code, "Failed"),
+        generate_examples=False,
+    )
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,51 @@
+"""Windows over lists: offset and limit, checked once."""
+
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from litestar.params import Parameter
+
+from modelyard.kit import context
+from modelyard.kit.wire import PaginatedMetadataV1
+
+T = TypeVar("T")
+
+Offset = Annotated[int, Parameter(ge=0, le=2**53)]
+Limit = Annotated[int, Parameter(ge=0, le=2**53)]
+
+MAX_LIMIT = 1000
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which rows of a list are asked for. A limit over 1,000 is served as 1,000."""
+
+    offset: int
+    limit: int
+
+    @property
+    def rows(self) -> int:
+        """The number of rows to fetch at most."""
+        return min(self.limit, MAX_LIMIT)
+
+
+class Listed(msgspec.Struct, Generic[T], frozen=True):
+    """One page of rows and the number of all rows that the caller may see."""
+
+    rows: list[T]
+    total: int
+
+
+def page_of_ten(offset: Offset = 0, limit: Limit = 10) -> Page:
+    """The window of most lists: ten rows unless asked otherwise."""
+    return Page(offset, limit)
+
+
+def paged(page: Page, total: int) -> PaginatedMetadataV1:
+    """Metadata of a list reply."""
+    return PaginatedMetadataV1(
+        request_id=context.request_id.get(),
+        notices=[],
+        offset=page.offset,
+        limit=page.limit,
+        total_count=total,
+    )

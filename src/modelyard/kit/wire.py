@@ -1,0 +1,70 @@
+"""The shapes every family shares on the wire: envelopes, metadata, the failure body."""
+
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from modelyard.kit import context
+
+T = TypeVar("T")
+
+
+class Wire(msgspec.Struct, rename="camel", kw_only=True):
+    """Base of every request and response body: camelCase on the wire, unknown request fields ignored.
+
+    In requests an optional field is `T | None = None` (null means absent); in replies it is
+    `T | UnsetType = UNSET` (absent fields are left out).
+    """
+
+
+class MetadataV1(Wire):
+    """What every envelope carries beside its object."""
+
+    request_id: str
+    notices: list[str]
+
+
+class PaginatedMetadataV1(MetadataV1):
+    """Metadata of a list: the window that was asked for and how many rows there are in all."""
+
+    offset: int
+    limit: int
+    total_count: int | UnsetType = UNSET
+
+
+class DeleteEnvelopeV1(Wire):
+    """The reply of operations that remove something."""
+
+    success: bool
+    metadata: MetadataV1
+
+
+class FailureEnvelopeV1(Wire):
+    """The body of every failed request; one sentence in all three places satisfies every known reader."""
+
+    request_id: str
+    errors: list[str]
+    error: str
+    message: str
+
+
+def metadata(*notices: str) -> MetadataV1:
+    """Metadata of the request being answered."""
+    return MetadataV1(request_id=context.request_id.get(), notices=list(notices))
+
+
+def deleted() -> DeleteEnvelopeV1:
+    """The reply to a removal that took place."""
+    return DeleteEnvelopeV1(success=True, metadata=metadata())
+
+
+def present(value: T | None) -> T | UnsetType:
+    """A row's nullable value as an optional reply field: absent when null."""
+    return UNSET if value is None else value
+
+
+def epoch_ms(moment: datetime | None) -> int | UnsetType:
+    """A moment as epoch milliseconds, the private API's form; absent when null."""
+    return UNSET if moment is None else int(moment.timestamp() * 1000)

@@ -1,0 +1,167 @@
+"""Durable work: queued in the transaction that asks for it, done by whoever holds its lease.
+
+A lease has a token, an expiry and a heartbeat. Work is loaded briefly, done outside any transaction and
+applied in one transaction guarded by the token. Every piece of work may run twice, so it must be written
+to go on from what its earlier life left behind.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import msgspec
+import structlog
+
+from modelyard.kit import queries
+from modelyard.kit.db import LOST, Database, Transaction, prepare_connection
+from modelyard.kit.errors import Unavailable
+from modelyard.kit.ids import new_id
+from modelyard.kit.queries import Lease
+
+__all__ = ["Kind", "Lease", "LeaseLost", "Worker", "applying", "enqueue"]
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 60.0
+HEARTBEAT_SECONDS = 15.0
+SWEEP_SECONDS = 5.0
+
+
+class LeaseLost(Exception):
+    """Another holder has taken over this work; what was done here must not be written."""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One kind of work: how it is claimed and how it is done.
+
+    `claim` takes the holder's name and the lease time in seconds and returns leases; `perform` does one
+    piece of work to its end, finishing it through `applying`.
+    """
+
+    name: str
+    claim: Callable[[str, float], Awaitable[list[Lease]]]
+    perform: Callable[[Lease], Awaitable[None]]
+
+
+async def enqueue(tx: Transaction, kind: str, subject_id: str) -> None:
+    """Queues work on a subject as part of the change that needs it; once per kind and subject."""
+    await queries.enqueue(tx, new_id(), kind, subject_id)
+
+
+@contextlib.asynccontextmanager
+async def applying(db: Database, lease: Lease, *, finish: bool = False):  # type: ignore[no-untyped-def]
+    """A transaction in which this lease is still ours, or LeaseLost; `finish` ends the work with it."""
+    async with db.transaction() as tx:
+        held = await (queries.finish_work if finish else queries.holds)(tx, lease.token)
+        if not held:
+            raise LeaseLost(lease.subject_id)
+        yield tx
+
+
+class Worker:
+    """Claims kinds of work for one holder and does them, woken by notification.
+
+    A holder is one runner on one machine; its name outlives restarts, so that a new life takes over the
+    leases of the one before.
+    """
+
+    def __init__(self, db: Database, dsn: str, holder: str, kinds: list[Kind]) -> None:
+        self._db = db
+        self._dsn = dsn
+        self._holder = holder
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set; running work is then left as it is, for the next life to take over."""
+        listener = asyncio.create_task(self._listen())
+        heartbeat = asyncio.create_task(self._heartbeat())
+        stopping = asyncio.create_task(stop.wait())
+        reclaimed = False
+        try:
+            while not stop.is_set():
+                try:
+                    if not reclaimed:
+                        self._start(await queries.reclaim_own(self._db, self._holder, LEASE_SECONDS))
+                        reclaimed = True
+                    await self._claim()
+                except (Unavailable, asyncpg.PostgresError, *LOST) as error:
+                    log.warning("work cannot be claimed", error=str(error))
+                await self._rest(stopping)
+        finally:
+            for task in (listener, heartbeat, stopping, *self._running.values()):
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _rest(self, stopping: asyncio.Task[bool]) -> None:
+        waking = asyncio.create_task(self._wake.wait())
+        await asyncio.wait({waking, stopping}, timeout=SWEEP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        waking.cancel()
+        self._wake.clear()
+
+    async def _claim(self) -> None:
+        for kind in self._kinds.values():
+            self._start(await kind.claim(self._holder, LEASE_SECONDS))
+
+    def _start(self, leases: list[Lease]) -> None:
+        for lease in leases:
+            kind = self._kinds.get(lease.kind)
+            if kind is not None:
+                self._running[lease.token] = asyncio.create_task(self._perform(kind, lease))
+
+    async def _perform(self, kind: Kind, lease: Lease) -> None:
+        try:
+            await kind.perform(lease)
+        except LeaseLost:
+            log.warning("lease lost", kind=lease.kind, subject=lease.subject_id)
+        except Exception:
+            log.exception("work failed", kind=lease.kind, subject=lease.subject_id, attempts=lease.attempts)
+            await self._give_back(lease)
+        finally:
+            self._running.pop(lease.token, None)
+            self._wake.set()
+
+    async def _give_back(self, lease: Lease) -> None:
+        delay = min(2.0 ** min(lease.attempts, 8), 300.0)
+        while True:
+            try:
+                return await queries.postpone(self._db, lease.token, delay)
+            except (Unavailable, asyncpg.PostgresError, *LOST):
+                await asyncio.sleep(1)
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            tokens = list(self._running)
+            if not tokens:
+                continue
+            try:
+                kept = set(await queries.extend_leases(self._db, tokens, LEASE_SECONDS))
+            except (Unavailable, asyncpg.PostgresError, *LOST) as error:
+                log.warning("leases not renewed", error=str(error))
+                continue
+            for token in set(tokens) - kept:
+                if task := self._running.get(token):
+                    task.cancel()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, *LOST) as error:
+                log.warning("not listening for work", error=str(error))
+            await asyncio.sleep(0.5)
+
+    async def _listen_once(self) -> None:
+        connection = await asyncpg.connect(self._dsn, timeout=10)
+        try:
+            await prepare_connection(connection)
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _: lost.set())
+            await connection.add_listener("work", lambda *_: self._wake.set())
+            self._wake.set()
+            await lost.wait()
+        finally:
+            await connection.close(timeout=1)

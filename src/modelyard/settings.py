@@ -1,0 +1,115 @@
+"""Settings: one frozen object, read once from the environment and one optional file, checked at start."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "MODELYARD_"
+
+Positive = Annotated[int, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything an administrator can choose.
+
+    Each field is read from the environment variable `MODELYARD_<FIELD>`, else from the field of the same
+    name in `$MODELYARD_HOME/modelyard.toml` (or the file that MODELYARD_CONFIG names), else it has the
+    default below. Lists are comma-separated in the environment.
+    """
+
+    home: Annotated[str, Meta(description="Folder of everything the platform keeps.")] = "~/.modelyard"
+    host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port the API listens on; 0 takes a free one.")] = 8765
+    database_url: Annotated[
+        str, Meta(description="A PostgreSQL 15+ to use instead of the embedded one, as postgresql:// URL.")
+    ] = ""
+    admin_api_key: Annotated[
+        str, Meta(description="API key of the first administrator; one is made when empty.")
+    ] = ""
+    public_url: Annotated[
+        str, Meta(description="The URL that users reach the server by, when a proxy stands before it.")
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="Addresses whose X-Forwarded-* headers are believed.")
+    ] = ()
+    database_pool_size: Annotated[Positive, Meta(description="Connections of one API process.")] = 10
+    max_body_bytes: Annotated[Positive, Meta(description="Largest JSON or form body.")] = 10 * 2**20
+    max_upload_bytes: Annotated[Positive, Meta(description="Largest uploaded file.")] = 5 * 2**30
+    request_timeout_seconds: Annotated[
+        Positive, Meta(description="Time to answer a request, uploads and downloads excepted.")
+    ] = 60
+    upload_timeout_seconds: Annotated[Positive, Meta(description="Time an upload may take.")] = 3600
+    job_isolation: Annotated[
+        Literal["auto", "bubblewrap", "none"],
+        Meta(description="bubblewrap refuses to run jobs without it; auto uses it where it works."),
+    ] = "auto"
+    job_network: Annotated[
+        Literal["host", "none"], Meta(description="What jobs reach, when bubblewrap isolates them.")
+    ] = "host"
+    job_stop_grace_seconds: Annotated[
+        Positive, Meta(description="Time between asking a job to stop and forcing it.")
+    ] = 10
+    job_max_log_bytes: Annotated[Positive, Meta(description="Longest log kept of one job.")] = 2 * 2**30
+    job_run_token_seconds: Annotated[
+        Positive, Meta(description="Life of a run's own API token; it is renewed while the run lives.")
+    ] = 900
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"], Meta(description="JSON lines for machines, or text for people.")
+    ] = "json"
+    log_max_bytes: Annotated[Positive, Meta(description="Size at which a log file is rotated.")] = 20 * 2**20
+    log_files_kept: Annotated[Positive, Meta(description="Rotated log files kept of each process.")] = 5
+
+    @property
+    def home_path(self) -> Path:
+        """The home folder, absolute."""
+        return Path(self.home).expanduser().absolute()
+
+
+class BadSettings(Exception):
+    """A setting is unknown or has a value it cannot have; the message names it."""
+
+
+def load_settings(environ: dict[str, str] | None = None, **overrides: Any) -> Settings:
+    """Reads settings: overrides (command-line flags) first, then environment, file, defaults.
+
+    Raises BadSettings for unknown names and wrong values.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    from_environment = {
+        name: environ[PREFIX + name.upper()]
+        for name in Settings.__struct_fields__
+        if environ.get(PREFIX + name.upper())
+    }
+    merged = from_environment | chosen
+    from_file = _read_file(environ, merged.get("home"))
+    lists = {"trusted_proxies"}
+    values: dict[str, Any] = from_file | merged
+    for name in lists & values.keys():
+        if isinstance(values[name], str):
+            values[name] = [part.strip() for part in values[name].split(",") if part.strip()]
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"{error} (environment variables {PREFIX}<NAME>, or modelyard.toml)") from None
+
+
+def _read_file(environ: dict[str, str], home: Any) -> dict[str, Any]:
+    named = environ.get(PREFIX + "CONFIG")
+    path = Path(named) if named else Settings(home=str(home or Settings().home)).home_path / "modelyard.toml"
+    if not path.is_file():
+        if named:
+            raise BadSettings(f"{PREFIX}CONFIG names {named}, which is not a file.")
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path} is not valid TOML: {error}") from None

@@ -1,0 +1,93 @@
+"""One real PostgreSQL for a test process; a database of its own for every test."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from modelyard.kit.db import Database, connect
+from modelyard.kit.migrations import migrate
+from modelyard.settings import Settings
+from tests.client import Modelyard, Person
+from tests.postgres import throw_away_server
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server, without a database name."""
+    with throw_away_server(tmp_path_factory.mktemp("pg")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The name of a database with all migrations applied."""
+
+    async def build() -> None:
+        admin = await asyncpg.connect(postgres.format(database="postgres"))
+        await admin.execute("CREATE DATABASE template_modelyard")
+        await admin.close()
+        database = await connect(postgres.format(database="template_modelyard"))
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(build())
+    return "template_modelyard"
+
+
+@pytest.fixture
+async def dsn(postgres: str, template: str) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    admin = await asyncpg.connect(postgres.format(database="postgres"))
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield postgres.format(database=name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+async def db(dsn: str) -> AsyncIterator[Database]:
+    """The fresh database, connected."""
+    database = await connect(dsn, max_size=4)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a throw-away home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Settings(home=str(home))
+
+
+@pytest.fixture
+async def modelyard(settings: Settings, dsn: str) -> AsyncIterator[Modelyard]:
+    """The API over the fresh database, in this process, without a runner."""
+    async with Modelyard.over(settings, dsn) as running:
+        yield running
+
+
+@pytest.fixture
+async def admin(modelyard: Modelyard) -> Person:
+    """The first administrator."""
+    return await modelyard.administrator()
+
+
+@pytest.fixture
+async def ada(modelyard: Modelyard) -> Person:
+    """A practitioner."""
+    return await modelyard.person("ada")
+
+
+@pytest.fixture
+async def bob(modelyard: Modelyard) -> Person:
+    """Another practitioner."""
+    return await modelyard.person("bob")
