@@ -7,8 +7,10 @@ import msgspec
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed, Page
 
-_COLUMNS = "u.id, u.kind, u.user_name, u.email, u.first_name, u.last_name, u.company_name, u.phone_number,"
+_COLUMNS = (
+    "u.id, u.kind, u.user_name, u.email, u.first_name, u.last_name, u.company_name, u.phone_number,"
     " u.is_admin"
+)
 
 
 class User(msgspec.Struct, frozen=True):
@@ -123,8 +125,8 @@ async def add_user(tx: Transaction, user: User) -> bool:
     """Adds an account; False when its name is taken."""
     return (
         await tx.execute(
-            "INSERT INTO users (id, kind, user_name, email, first_name, last_name, company_name, phone_number,"
-            " is_admin) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+            "INSERT INTO users (id, kind, user_name, email, first_name, last_name, company_name, "
+            " phone_number, is_admin) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
             *(getattr(user, field) for field in User.__struct_fields__),
         )
         == 1
