@@ -11,10 +11,9 @@ from typing import Any, Self
 import httpx
 from litestar import Litestar
 
-from modelyard.app import create_app
+from modelyard.app import create_app, edge
 from modelyard.domains.users import NewUser, create_user, ensure_administrator
 from modelyard.kit.db import Database
-from modelyard.kit.edge import Edge
 from modelyard.settings import Settings
 from tests.contract.validation import validate_response
 
@@ -34,8 +33,7 @@ class Modelyard:
     async def over(cls, settings: Settings, dsn: str) -> AsyncIterator[Self]:
         """The API with its lifespan running."""
         app = create_app(settings, dsn)
-        edge = Edge(app, settings.request_timeout_seconds, settings.upload_timeout_seconds)
-        transport = httpx.ASGITransport(app=edge, raise_app_exceptions=False)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=edge(app, settings), raise_app_exceptions=False)  # type: ignore[arg-type]
         async with _alive(app), httpx.AsyncClient(transport=transport, base_url="http://modelyard") as http:
             yield cls(http, app.state.db, settings)
 

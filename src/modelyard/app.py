@@ -44,9 +44,9 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     )
 
 
-def serve_app(settings: Settings, dsn: str) -> ASGIApp:
+def edge(app: Litestar, settings: Settings) -> ASGIApp:
     """The application as it is served: behind its edge."""
-    return Edge(create_app(settings, dsn), settings.request_timeout_seconds, settings.upload_timeout_seconds)
+    return Edge(app, settings.request_timeout_seconds, settings.upload_timeout_seconds)
 
 
 def _opened(settings: Settings, dsn: str) -> Any:

@@ -29,6 +29,7 @@ def operation(
     guard: Guard | None,
     tag: str,
     operation_id: str | None = None,
+    rights: Sequence[str] = (),
     status: int = 200,
     failures: Sequence[int] = (400, 401, 403, 404, 500),
     **options: Any,
@@ -36,7 +37,8 @@ def operation(
     """Declares an operation.
 
     The operation id is the function's name in camel case unless `operation_id` says otherwise. `guard` is
-    None only for the few public operations. Raises TypeError while loading when the function does not take
+    None only for the few public operations. `rights` names what the function itself asks beyond its guard,
+    where the object is named in the body; `provide` adds dependencies. Raises TypeError while loading when the function does not take
     what its guard provides: an untaken guard would never run.
     """
 
@@ -62,7 +64,7 @@ def operation(
                     name="X-Request-Id", description="Id of this request in the log", documentation_only=True
                 )
             ],
-            opt={"guard": guard, "rights": guard.rights if guard else (), "method": method},
+            opt={"guard": guard, "rights": tuple(rights) or (guard.rights if guard else ()), "method": method},
             **options,
         )(function)
 

@@ -118,3 +118,11 @@ async def postpone(db: Executor, token: str, seconds: float) -> None:
         " available_at = now() + $2 * interval '1 second' WHERE lease_token = $1",
         token, seconds,
     )  # fmt: skip
+
+
+async def cancel_work(tx: Transaction, kind: str, subject_id: str) -> bool:
+    """Removes work that nobody holds; False when somebody does it or it is done."""
+    removed = await tx.execute(
+        "DELETE FROM work WHERE kind = $1 AND subject_id = $2 AND lease_token IS NULL", kind, subject_id
+    )
+    return removed == 1

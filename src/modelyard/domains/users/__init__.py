@@ -1,6 +1,6 @@
 """Users: accounts, their API keys and run tokens, and the permission tables that every guard asks."""
 
-from modelyard.domains.users.access import Caller, authenticated, authenticated_with, caller_of
+from modelyard.domains.users.access import Caller, authenticate, authenticated, authenticated_with, caller_of
 from modelyard.domains.users.permissions import (
     PLATFORM_RIGHTS,
     PROJECT_RIGHTS,
@@ -27,6 +27,7 @@ __all__ = [
     "Right",
     "User",
     "Visibility",
+    "authenticate",
     "authenticated",
     "authenticated_with",
     "caller_of",

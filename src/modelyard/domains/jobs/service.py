@@ -1,0 +1,129 @@
+"""Rules of jobs: what a start needs, how a stop goes, what may be linked."""
+
+import asyncio
+
+import msgspec
+
+from modelyard.domains import environments, hardware_tiers
+from modelyard.domains.environments import BuildState
+from modelyard.domains.jobs import lifecycle, queries
+from modelyard.domains.jobs.queries import Job, NewJob
+from modelyard.domains.projects import Project, ensure_repository
+from modelyard.domains.users import Caller
+from modelyard.engines.git import GitStore
+from modelyard.kit import events, work
+from modelyard.kit import queries as kit_queries
+from modelyard.kit.db import Database, Transaction
+from modelyard.kit.errors import BadRequest
+from modelyard.kit.ids import new_id
+
+KIND = "jobs.run"
+
+
+class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asks for when starting a job; everything but the command has a default."""
+
+    command: str
+    title: str | None = None
+    commit_id: str | None = None
+    hardware_tier: str | None = None
+    environment_id: str | None = None
+    environment_revision: str | None = None
+    snapshot_datasets: bool = False
+
+
+async def start(db: Database, git: GitStore, caller: Caller, project: Project, wanted: JobRequest) -> Job:
+    """Submits a job; raises BadRequest for a commit, tier or environment that cannot be used."""
+    if not wanted.command.strip():
+        raise BadRequest("The command is empty; give the words to run, such as `python train.py`.")
+    commit_id = await _input_commit(db, git, project, wanted.commit_id)
+    tier = await hardware_tiers.tier_for(db, wanted.hardware_tier)
+    revision = await environments.environment_for_job(
+        db, caller, wanted.environment_id, wanted.environment_revision
+    )
+    job_id = new_id()
+    async with db.transaction() as tx:
+        build = await environments.ensure_building(tx, revision.revision_id)
+        number = await queries.add_job(
+            tx,
+            NewJob(
+                id=job_id,
+                project_id=project.id,
+                title=wanted.title,
+                command=wanted.command.strip(),
+                started_by_id=caller.id,
+                launched_by_run_id=caller.run_id,
+                hardware_tier_id=tier.id,
+                cents_per_minute=tier.cents_per_minute,
+                environment_id=revision.environment_id,
+                environment_revision_id=revision.revision_id,
+                awaits_build=build is not BuildState.SUCCEEDED,
+                input_commit_id=commit_id,
+                snapshot_datasets=wanted.snapshot_datasets,
+            ),
+        )
+        if build is BuildState.SUCCEEDED:
+            await hardware_tiers.queue_execution(tx, job_id, "job", tier, caller.id)
+        await work.enqueue(tx, KIND, job_id)
+        await events.record(tx, caller, "job.started", "job", job_id, project_id=project.id, number=number)
+        job = await queries.find_job(tx, job_id)
+    assert job is not None  # noqa: S101
+    return job
+
+
+async def _input_commit(db: Database, git: GitStore, project: Project, commit_id: str | None) -> str:
+    await ensure_repository(db, git, project)
+    if commit_id:
+        commit = await asyncio.to_thread(git.find_commit, project.id, commit_id)
+        if commit is None:
+            raise BadRequest(f"There is no commit {commit_id} in this project.")
+        return commit.id
+    return await asyncio.to_thread(git.head, project.id)
+
+
+async def restart(
+    db: Database, git: GitStore, caller: Caller, project: Project, job: Job, *, original_commit: bool
+) -> Job:
+    """Submits a job once more, at its own commit or at the newest one of the project."""
+    return await start(
+        db,
+        git,
+        caller,
+        project,
+        JobRequest(
+            command=job.command,
+            title=job.title,
+            commit_id=job.input_commit_id if original_commit else None,
+            hardware_tier=job.hardware_tier_id,
+            environment_id=job.environment_id,
+            environment_revision=f"SomeRevision({job.environment_revision_id})" if original_commit else None,
+            snapshot_datasets=job.snapshot_datasets,
+        ),
+    )
+
+
+async def stop(tx: Transaction, caller: Caller, job: Job, *, keep_results: bool) -> None:
+    """Stops a job: at once while nobody runs it, else through its runner. Ending twice is harmless."""
+    if job.is_completed:
+        return
+    if await kit_queries.cancel_work(tx, KIND, job.id):
+        await lifecycle.move(tx, job.id, lifecycle.STOPPED)
+        await hardware_tiers.release_execution(tx, job.id)
+        await queries.end_waiting(tx, [job.id])
+    else:
+        how, status = ("commit", "StopRequested") if keep_results else ("discard", "StopAndDiscardRequested")
+        await queries.request_stop(tx, job.id, how)
+        await lifecycle.move(tx, job.id, status)
+        await kit_queries.notify(tx, KIND)
+    await events.record(
+        tx, caller, "job.stopped", "job", job.id, project_id=job.project_id, keepResults=keep_results
+    )
+
+
+async def set_archived(tx: Transaction, caller: Caller, job: Job, archived: bool) -> None:
+    """Hides a finished job from lists, or shows it again; raises BadRequest while it runs."""
+    if not job.is_completed:
+        raise BadRequest("Only finished jobs can be archived; stop this one first.")
+    await queries.set_archived(tx, job.id, archived)
+    action = "job.archived" if archived else "job.unarchived"
+    await events.record(tx, caller, action, "job", job.id, project_id=job.project_id)
