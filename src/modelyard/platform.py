@@ -14,6 +14,7 @@ from modelyard.kit.db import Database
 from modelyard.kit.errors import Unavailable
 from modelyard.kit.operation import operation
 from modelyard.kit.wire import Wire
+from modelyard.pages import page
 
 TAG = "Platform"
 
@@ -72,6 +73,12 @@ async def get_version(state: State) -> Version:
 async def get_api_description(request: Request[Any, Any, State]) -> Response[bytes]:
     """The description of this API, generated from the code (OpenAPI 3.1)."""
     return Response(_description(request.app), media_type="application/json")
+
+
+@operation("GET", "/docs", guard=None, tag=TAG, failures=(), include_in_schema=False)
+async def get_api_page() -> Response[bytes]:
+    """The description of this API as a page to browse."""
+    return Response(page("api.html"), media_type="text/html; charset=utf-8")
 
 
 @functools.cache

@@ -1,0 +1,212 @@
+"""`modelyard run`, `logs` and `jobs`."""
+
+import io
+import os
+import shlex
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pathspec
+import typer
+
+from modelyard.cli.connection import CommandError, Server
+from modelyard.cli.output import as_json, err, table
+
+POLL_SECONDS = 0.3
+IGNORED = [".git/", ".venv/", "__pycache__/", ".ipynb_checkpoints/"]
+EXIT_OF_STATUS = {"Succeeded": 0, "Failed": 1, "Error": 3, "Stopped": 130}
+
+Project = Annotated[
+    str | None, typer.Option(help="Project, as name or owner/name; your quick-start when left out.")
+]
+
+
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
+    project: Project = None,
+    environment: Annotated[str | None, typer.Option(help="Environment, by name or id.")] = None,
+    tier: Annotated[str | None, typer.Option(help="Hardware tier.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the job.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")] = False,
+    folder: Annotated[Path, typer.Option(help="Folder that becomes the project's files.")] = Path(),
+) -> None:
+    """Upload the current folder as a commit and run a command on it as a job."""
+    server = Server.find()
+    found = find_project(server, project)
+    with err.status("Uploading the folder ..."):
+        commit = upload_folder(server, found["id"], folder)
+    body = {
+        "projectId": found["id"],
+        "runCommand": shlex.join(command),
+        "commitId": commit,
+        "title": title,
+        "hardwareTier": tier,
+        "environmentId": _environment_id(server, environment),
+    }
+    job = server.post("/api/jobs/v1/jobs", body)["job"]
+    err.print(f"Job #{job['number']} of {found['name']} started at commit {commit[:10]}: {job['id']}", highlight=False)
+    if follow:
+        sys.exit(follow_job(server, job["id"]))
+
+
+def logs(
+    job_id: str,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    stream: Annotated[str, typer.Option(help="stdOut, stdErr, prepareOutput or complete.")] = "complete",
+) -> None:
+    """Print the log of a job."""
+    server = Server.find()
+    if follow:
+        sys.exit(follow_job(server, job_id, stream))
+    for _ in log_pages(server, job_id, stream, follow=False):
+        pass
+
+
+def list_jobs(
+    project: Project = None,
+    status: Annotated[str, typer.Option(help="all, queued, running, completed, archived or active.")] = "all",
+    limit: Annotated[int, typer.Option(help="How many.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the jobs of a project, newest first."""
+    server = Server.find()
+    found = find_project(server, project)
+    jobs = server.get("/api/jobs/beta/jobs", projectId=found["id"], statusFilter=status, limit=limit)["jobs"]
+    if json:
+        as_json(jobs)
+        return
+    table(
+        ["#", "STATUS", "COMMAND", "SUBMITTED", "TITLE", "ID"],
+        (
+            [
+                str(job["number"]),
+                job["status"]["executionStatus"],
+                job["runCommand"],
+                job["stageTimes"]["submissionTime"][:19].replace("T", " "),
+                job.get("title", ""),
+                job["id"],
+            ]
+            for job in jobs
+        ),
+    )
+
+
+def find_project(server: Server, name: str | None) -> dict[str, Any]:
+    """A project by `owner/name`, or by name among one's own; raises CommandError."""
+    me = server.get("/api/users/v1/self")["user"]["userName"]
+    owner, _, project = (name or "quick-start").rpartition("/")
+    found: dict[str, Any] = server.get(
+        "/v4/gateway/projects/findProjectByOwnerAndName", ownerName=owner or me, projectName=project
+    )
+    return found
+
+
+def upload_folder(server: Server, project_id: str, folder: Path) -> str:
+    """Makes a commit whose tree is the folder, but for what its .dominoignore leaves out; the commit id."""
+    return str(
+        server.upload("POST", f"/v4/projects/{project_id}/commits", _packed(folder), replace="true")["commitId"]
+    )
+
+
+def follow_job(server: Server, job_id: str, stream: str = "complete") -> int:
+    """Prints a job's log until it ends; the exit status that tells how."""
+    for _ in log_pages(server, job_id, stream, follow=True):
+        pass
+    job = server.get(f"/api/jobs/beta/jobs/{job_id}")["job"]
+    status = job["status"]["executionStatus"]
+    colour = "green" if status == "Succeeded" else "red"
+    output = job["commitDetails"].get("outputCommitId")
+    results = f", results in commit {output[:10]}" if output else ""
+    err.print(f"[bold {colour}]{status}[/]{results}", highlight=False)
+    return EXIT_OF_STATUS.get(status, 3)
+
+
+def log_pages(server: Server, job_id: str, stream: str, *, follow: bool) -> Iterator[int]:
+    """Prints a job's log page by page, yielding the number of lines; ends when the log is complete."""
+    cursor, said = "0", ""
+    while True:
+        reply = server.get(f"/api/jobs/beta/jobs/{job_id}/logs", logType=stream, latestTimeNano=cursor)
+        content = reply["logs"]["logContent"]
+        for line in content:
+            _print_line(line)
+        cursor = reply["metadata"]["pagination"].get("latestTimeNano", cursor)
+        if reply["logs"]["isComplete"] or (not follow and not content):
+            if problem := reply["logs"].get("problem"):
+                err.print(f"[red]{problem}[/]", highlight=False)
+            return
+        yield len(content)
+        if not content:
+            said = _say_wait(server, job_id, said)
+            time.sleep(POLL_SECONDS)
+
+
+def _print_line(line: dict[str, Any]) -> None:
+    stream = sys.stdout if line["logType"] == "stdOut" else sys.stderr
+    stream.write(line["log"] + "\n")
+    stream.flush()
+
+
+def _say_wait(server: Server, job_id: str, said: str) -> str:
+    """Says once why a queued job waits; what was said."""
+    details = server.get(f"/api/jobs/beta/jobs/{job_id}")["job"].get("queuedJobStatusDetails")
+    explanation = str(details["explanation"]) if details else ""
+    if explanation and explanation != said:
+        err.print(f"[dim]{explanation}[/]", highlight=False)
+    return explanation or said
+
+
+def _environment_id(server: Server, wanted: str | None) -> str | None:
+    if wanted is None:
+        return None
+    found = server.get("/api/environments/beta/environments", limit=1000)["environments"]
+    for environment in found:
+        if wanted in {environment["id"], environment["name"]}:
+            return str(environment["id"])
+    raise CommandError(f"There is no environment {wanted}; there are: {', '.join(e['name'] for e in found)}.")
+
+
+def _packed(folder: Path) -> Iterator[bytes]:
+    """The folder as a tar stream, one file in memory at a time at most in pieces."""
+    ignore_file = folder / ".dominoignore"
+    lines = ignore_file.read_text().splitlines() if ignore_file.is_file() else []
+    ignored = pathspec.PathSpec.from_lines("gitwildmatch", IGNORED + lines)
+    buffer = _Pieces()
+    with tarfile.open(fileobj=buffer, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        for path in _files(folder, ignored):
+            archive.add(path, arcname=path.relative_to(folder).as_posix(), recursive=False)
+            yield from buffer.taken()
+    yield from buffer.taken()
+
+
+def _files(folder: Path, ignored: pathspec.PathSpec) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(
+            name for name in folders if not ignored.match_file((here / name).relative_to(folder).as_posix() + "/")
+        )
+        for name in sorted(names):
+            path = here / name
+            if path.is_file() and not ignored.match_file(path.relative_to(folder).as_posix()):
+                yield path
+
+
+class _Pieces(io.RawIOBase):
+    """What the archive has written since it was last taken."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> Iterator[bytes]:
+        pieces, self._pieces = self._pieces, []
+        yield from pieces

@@ -1,0 +1,47 @@
+"""The `modelyard` command and how its groups are put together."""
+
+import sys
+
+import typer
+
+from modelyard import __version__
+from modelyard.cli import backup, demo, doctor, jobs, serve, users
+from modelyard.cli.connection import CommandError
+from modelyard.cli.output import error
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Modelyard: projects, jobs and models on your own machines, behind Domino's REST API.",
+)
+app.command("serve")(serve.serve)
+app.command("run", context_settings={"ignore_unknown_options": True})(jobs.run)
+app.command("logs")(jobs.logs)
+app.command("jobs")(jobs.list_jobs)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.add_typer(users.app, name="user")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"modelyard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Take the options that stand before the command."""
+
+
+def main() -> None:
+    """Runs the command line; a refusal is one sentence on standard error and exit status 1."""
+    try:
+        app()
+    except CommandError as refusal:
+        error(str(refusal))
+        sys.exit(1)

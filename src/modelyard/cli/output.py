@@ -1,0 +1,29 @@
+"""What commands print: tables and progress for people, JSON for machines."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+out = Console()
+err = Console(stderr=True)
+
+
+def error(message: str) -> None:
+    """One sentence on standard error."""
+    err.print(f"[bold red]modelyard:[/] {message}", highlight=False, soft_wrap=True)
+
+
+def as_json(value: Any) -> None:
+    """A value as indented JSON on standard output."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())  # noqa: T201
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    """Rows under headings."""
+    shown = Table(*columns, title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        shown.add_row(*row)
+    out.print(shown)

@@ -1,0 +1,75 @@
+"""`modelyard user`: accounts and their keys."""
+
+from typing import Annotated
+
+import typer
+
+from modelyard.cli.connection import CommandError, Server
+from modelyard.cli.output import as_json, err, out, table
+
+app = typer.Typer(no_args_is_help=True, help="Accounts and their API keys.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("create")
+def create(
+    name: str,
+    email: Annotated[str, typer.Option(help="E-mail address.")],
+    admin: Annotated[bool, typer.Option("--admin", help="Make an administrator.")] = False,
+    json: Json = False,
+) -> None:
+    """Make an account and print its API key, this once."""
+    created = Server.find().post("/v4/users", {"userName": name, "email": email, "isAdmin": admin})
+    if json:
+        as_json({"id": created["user"]["id"], "userName": name, "apiKey": created["apiKey"]})
+    else:
+        err.print(f"Made the account {name}. Its API key, shown only now:", highlight=False)
+        out.print(created["apiKey"], highlight=False)
+
+
+@app.command("list")
+def list_users(json: Json = False) -> None:
+    """List all accounts."""
+    users = Server.find().get("/v4/users")
+    if json:
+        as_json(users)
+    else:
+        table(
+            ["NAME", "FULL NAME", "E-MAIL", "ID"],
+            ([user["userName"], user["fullName"], user.get("email", ""), user["id"]] for user in users),
+        )
+
+
+@app.command("keys")
+def keys(name: str, json: Json = False) -> None:
+    """List the live API keys of an account, with their last use."""
+    server = Server.find()
+    found = server.get(f"/v4/users/{_id_of(server, name)}/apiKeys")
+    if json:
+        as_json(found)
+    else:
+        rows = ([key["id"], key["label"], str(key.get("lastUsedAt", "never"))] for key in found)
+        table(["ID", "LABEL", "LAST USED (MS)"], rows)
+
+
+@app.command("new-key")
+def new_key(name: str, label: Annotated[str, typer.Option(help="What the key is for.")] = "") -> None:
+    """Make another API key and print it, this once."""
+    server = Server.find()
+    created = server.post(f"/v4/users/{_id_of(server, name)}/apiKeys", {"label": label})
+    out.print(created["apiKey"], highlight=False)
+
+
+@app.command("revoke-key")
+def revoke_key(name: str, key_id: str) -> None:
+    """End an API key at once."""
+    server = Server.find()
+    server.delete(f"/v4/users/{_id_of(server, name)}/apiKeys/{key_id}")
+    err.print(f"The key {key_id} is ended.", highlight=False)
+
+
+def _id_of(server: Server, name: str) -> str:
+    for user in server.get("/v4/users"):
+        if user["userName"].lower() == name.lower():
+            return str(user["id"])
+    raise CommandError(f"There is no account {name}.")

@@ -1,0 +1,106 @@
+"""How a job's command becomes words, a script and an environment, as a Domino run sees them."""
+
+import re
+import shlex
+from pathlib import PurePosixPath
+
+import msgspec
+
+from modelyard.domains.environments import BuiltRevision
+from modelyard.domains.hardware_tiers import Tier
+from modelyard.domains.jobs.queries import Job
+from modelyard.domains.projects import Project
+
+_SHELL = re.compile(r"[|&;<>$`\n*?(){}~#]|^\s*\w+=")
+_INTERPRETERS = {
+    ".py": ("python",),
+    ".sh": ("bash",),
+    ".R": ("Rscript",),
+    ".r": ("Rscript",),
+    ".ipynb": ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace"),
+}
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where a run finds its things, as paths that the run itself sees."""
+
+    working_dir: str
+    datasets_dir: str
+    token_file: str
+    temporary_dir: str
+    script: str
+    virtual_environment: str
+
+
+def command_words(command: str) -> list[str]:
+    """The words to execute: a script file by its interpreter, shell text by a shell, else as they are."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ["/bin/sh", "-c", command]
+    script = PurePosixPath(words[0]) if words else PurePosixPath()
+    interpreter = _INTERPRETERS.get(script.suffix)
+    if _SHELL.search(command):
+        text = f"{shlex.join(interpreter)} {command}" if interpreter else command
+        return ["/bin/sh", "-c", text]
+    return [*interpreter, *words] if interpreter else words
+
+
+def script_of(job: Job, built: BuiltRevision) -> str | None:
+    """A shell script around the command when the environment has scripts of its own, else None.
+
+    Setup and pre-run scripts must succeed before the command starts; the post-run script does not change
+    how the job ended.
+    """
+    before = [built.pre_setup_script, built.post_setup_script, built.pre_run_script]
+    if not any(before) and not built.post_run_script:
+        return None
+    parts = ["#!/bin/sh"]
+    for text in before:
+        if text:
+            parts.append(f"( set -e\n{text}\n) || {{ echo 'A setup script of the environment failed.' >&2; exit 1; }}")
+    parts.append(f"{shlex.join(command_words(job.command))}\ncode=$?")
+    if built.post_run_script:
+        parts.append(f"(\n{built.post_run_script}\n)")
+    return "\n".join([*parts, "exit $code\n"])
+
+
+def variables(
+    job: Job, project: Project, tier: Tier, built: BuiltRevision, places: Places, host: str, token: str
+) -> dict[str, str]:
+    """The whole environment of a run: the platform's variables, over those of the environment revision."""
+    threads = str(max(1, int(tier.cores)))
+    return (
+        {
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            **dict.fromkeys(_THREADS, threads),
+        }
+        | built.variables
+        | {
+            "PATH": f"{places.virtual_environment}/bin:/usr/local/bin:/usr/bin:/bin",
+            "VIRTUAL_ENV": places.virtual_environment,
+            "HOME": places.temporary_dir,
+            "TMPDIR": places.temporary_dir,
+            "USER": job.started_by_name,
+            "CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in job.gpus),
+            "MODELYARD_RUN_ID": job.id,
+            "DOMINO_API_HOST": host,
+            "DOMINO_DATASETS_DIR": places.datasets_dir,
+            "DOMINO_ENVIRONMENT_ID": job.environment_id,
+            "DOMINO_ENVIRONMENT_REVISION_ID": job.environment_revision_id,
+            "DOMINO_HARDWARE_TIER_ID": tier.id,
+            "DOMINO_HARDWARE_TIER_NAME": tier.name,
+            "DOMINO_IS_GIT_BASED": "false",
+            "DOMINO_PROJECT_ID": project.id,
+            "DOMINO_PROJECT_NAME": project.name,
+            "DOMINO_PROJECT_OWNER": project.owner_name,
+            "DOMINO_RUN_ID": job.id,
+            "DOMINO_RUN_NUMBER": str(job.number),
+            "DOMINO_STARTING_USERNAME": job.started_by_name,
+            "DOMINO_TOKEN_FILE": places.token_file,
+            "DOMINO_USER_API_KEY": token,
+            "DOMINO_WORKING_DIR": places.working_dir,
+        }
+    )

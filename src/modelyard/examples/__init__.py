@@ -1,0 +1,1 @@
+"""Projects that ship with Modelyard, as folders of files."""
