@@ -1,0 +1,164 @@
+"""Logs in the folders of runs on this machine's disk."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from modelyard.engines.logs import STREAMS, LogLine, LogPage
+from modelyard.engines.logs.index import Index, Record, open_for_append
+
+CHUNK_BYTES = 2**20
+LONGEST_LINE_BYTES = 2**16
+READ_BYTES = 8 * 2**20
+
+
+class LocalLogStore:
+    """Each run's streams and their index lie in `<root>/<runId>/log/`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, run_id: str) -> Path:
+        """Where a run's streams are written to."""
+        return self._root / run_id / "log"
+
+    def follow(self, run_id: str, max_bytes: int) -> "LocalFollower":
+        """Goes on stamping a run's log from where an earlier follower stopped."""
+        return LocalFollower(self.folder(run_id), max_bytes)
+
+    def read(self, run_id: str, streams: Iterable[str], after_ns: int, limit: int) -> LogPage:
+        """At most `limit` lines of these streams after a cursor, oldest first."""
+        folder, wanted = self.folder(run_id), frozenset(streams)
+        index = Index(folder / "index")
+        lines: list[LogLine] = []
+        latest, size = after_ns, 0
+        for record in index.records(index.first_after(after_ns)):
+            if len(lines) >= limit or size > READ_BYTES:
+                return LogPage(lines, latest, True)
+            if record.stream not in wanted:
+                latest = max(latest, record.time_ns + record.lines - 1)
+                continue
+            for number, text in enumerate(_texts(folder, record)):
+                moment = record.time_ns + number
+                if moment <= after_ns:
+                    continue
+                if len(lines) >= limit:
+                    return LogPage(lines, latest, True)
+                lines.append(LogLine(moment, record.stream, text))
+                latest, size = moment, size + len(text)
+        return LogPage(lines, latest, False)
+
+    def tail(self, run_id: str, streams: Iterable[str], max_bytes: int) -> str:
+        """The end of these streams as text, from the start of a line on."""
+        texts = []
+        for stream in streams:
+            with contextlib.suppress(FileNotFoundError), (self.folder(run_id) / stream).open("rb") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - max_bytes)
+                file.seek(start)
+                content = file.read(max_bytes)
+                texts.append((content.partition(b"\n")[2] if start else content).decode("utf-8", "replace"))
+        return "".join(texts)
+
+    def delete(self, run_id: str) -> None:
+        """Removes a run's log."""
+        folder = self.folder(run_id)
+        for name in (*STREAMS, "index"):
+            (folder / name).unlink(missing_ok=True)
+
+
+class LocalFollower:
+    """Stamps one run's log while it is written, in records of whole lines."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._files: dict[str, int] = {}
+        self._index, self._ends, self._latest = open_for_append(folder / "index")
+        self._said_cut = False
+
+    def advance(self) -> int:
+        """Stamps what has arrived, a bounded piece of each stream; the number of bytes."""
+        return sum(self._stamp(stream, final=False) for stream in STREAMS)
+
+    def prepare(self, text: str) -> None:
+        """Adds lines of the platform itself to the stream `prepareoutput`."""
+        with (self._folder / "prepareoutput").open("ab") as file:
+            file.write(text.rstrip("\n").encode() + b"\n")
+        self._stamp("prepareoutput", final=False)
+
+    def finish(self) -> None:
+        """Stamps all that is left, unfinished lines too, and makes it durable."""
+        for stream in STREAMS:
+            while self._stamp(stream, final=True):
+                pass
+        for descriptor in (*self._files.values(), self._index):
+            os.fsync(descriptor)
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the files; another follower can go on."""
+        for descriptor in (*self._files.values(), self._index):
+            os.close(descriptor)
+        self._files.clear()
+        self._index = -1
+
+    def _stamp(self, stream: str, *, final: bool) -> int:
+        descriptor = self._opened(stream)
+        if descriptor is None or self._is_over_limit(stream):
+            return 0
+        offset = self._ends[stream]
+        chunk = os.pread(descriptor, CHUNK_BYTES, offset)
+        whole = _whole_lines(chunk, final=final)
+        if not whole:
+            return 0
+        moment = max(time.time_ns(), self._latest + 1)
+        count = sum(1 for _ in _lines(whole))
+        record = Record(moment, offset, len(whole), count, stream)
+        os.write(self._index, record.packed())
+        self._latest = moment + count - 1
+        self._ends[stream] = offset + len(whole)
+        return len(whole)
+
+    def _is_over_limit(self, stream: str) -> bool:
+        if stream == "prepareoutput" or self._ends["stdout"] + self._ends["stderr"] < self._max_bytes:
+            return False
+        if not self._said_cut:
+            self._said_cut = True
+            self.prepare(f"The log is cut here: it is longer than the {self._max_bytes:,} bytes that are kept.")
+        return True
+
+    def _opened(self, stream: str) -> int | None:
+        if stream not in self._files:
+            try:
+                self._files[stream] = os.open(self._folder / stream, os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+        return self._files[stream]
+
+
+def _whole_lines(chunk: bytes, *, final: bool) -> bytes:
+    """The part of a chunk up to its last line end; all of it at the end or when a line is too long.
+
+    A carriage return that ends the chunk may be half of a line end, and waits.
+    """
+    end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, -1)) + 1
+    if final or (len(chunk) - end) >= LONGEST_LINE_BYTES:
+        return chunk
+    return chunk[:end]
+
+
+def _lines(content: bytes) -> Iterator[bytes]:
+    """The lines of a record, over-long ones in pieces; a carriage return of a progress bar ends a line."""
+    for line in content.splitlines():
+        for start in range(0, len(line) or 1, LONGEST_LINE_BYTES):
+            yield line[start : start + LONGEST_LINE_BYTES]
+
+
+def _texts(folder: Path, record: Record) -> Iterator[str]:
+    with (folder / record.stream).open("rb") as file:
+        file.seek(record.offset)
+        for line in _lines(file.read(record.length)):
+            yield line.decode("utf-8", "replace")
