@@ -1,0 +1,205 @@
+"""Bare repositories in a folder on this machine's disk."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode, Option, SortMode
+
+from modelyard.engines.git import MAIN, Author, Changes, Checkout, Commit, Entry, FileContent
+from modelyard.engines.git import objects, worktree
+from modelyard.kit.errors import NotFound
+from modelyard.kit.safe_path import SafePath
+
+# Acknowledged commits survive a power loss.
+pygit2.option(Option.ENABLE_FSYNC_GITDIR, True)  # noqa: FBT003 - libgit2's own form
+
+_Blobs = dict[tuple[str, ...], tuple[pygit2.Oid, FileMode] | None]
+
+
+class LocalGitStore:
+    """Each project is the bare repository `<root>/<projectId>.git`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def exists(self, project_id: str) -> bool:
+        """Whether a project has a repository."""
+        return self._path(project_id).is_dir()
+
+    def create(self, project_id: str, files: Mapping[SafePath, bytes], author: Author, message: str) -> str:
+        """Makes a repository with its first commit, or leaves the one that is there; the head's id."""
+        target = self._path(project_id)
+        if not target.is_dir():
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            building = Path(tempfile.mkdtemp(dir=self._root, prefix=".new-"))
+            try:
+                repository = pygit2.init_repository(str(building), bare=True, initial_head=MAIN)
+                blobs: _Blobs = {
+                    tuple(path.split("/")): (objects.store(repository, value), FileMode.BLOB)
+                    for path, value in files.items()
+                }
+                tree = objects.tree_with(repository, None, blobs)
+                _write_commit(repository, MAIN, tree, [], author, message)
+                with contextlib.suppress(OSError):  # somebody else was faster
+                    building.rename(target)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
+        return self.head(project_id)
+
+    def delete(self, project_id: str) -> None:
+        """Removes a repository."""
+        shutil.rmtree(self._path(project_id), ignore_errors=True)
+
+    def head(self, project_id: str, branch: str = MAIN) -> str:
+        """The newest commit of a branch; raises NotFound."""
+        tip = _tip(self._open(project_id), branch)
+        if tip is None:
+            raise NotFound(f"There is no branch {branch} in this project.")
+        return str(tip.id)
+
+    def find_commit(self, project_id: str, commit_id: str) -> Commit | None:
+        """The commit with this id (or at least 7 digits of it)."""
+        try:
+            return objects.described(objects.commit_of(self._open(project_id), commit_id))
+        except NotFound:
+            return None
+
+    def commits(self, project_id: str, limit: int, offset: int = 0, branch: str = MAIN) -> list[Commit]:
+        """The commits of a branch, newest first."""
+        repository = self._open(project_id)
+        tip = _tip(repository, branch)
+        if tip is None:
+            return []
+        found = []
+        for number, commit in enumerate(repository.walk(tip.id, SortMode.TOPOLOGICAL)):
+            if number >= offset + limit:
+                break
+            if number >= offset:
+                found.append(objects.described(commit))
+        return found
+
+    def entries(
+        self, project_id: str, commit_id: str, folder: SafePath, *, recursive: bool
+    ) -> Sequence[Entry]:
+        """What lies in a folder at a commit; raises NotFound."""
+        repository = self._open(project_id)
+        tree = objects.folder_of(repository, commit_id, folder)
+        listing = objects.walk if recursive else objects.children
+        return list(listing(repository, tree, folder))
+
+    def open_file(self, project_id: str, commit_id: str, path: SafePath) -> FileContent:
+        """A file at a commit; raises NotFound."""
+        repository = self._open(project_id)
+        return objects.content(repository, objects.blob_of(repository, commit_id, path))
+
+    def open_blob(self, project_id: str, key: str) -> FileContent:
+        """A file by its key; raises NotFound."""
+        if len(key) != 40 or any(digit not in "0123456789abcdef" for digit in key):
+            raise NotFound("A file's key has 40 hexadecimal digits.")
+        return objects.content(self._open(project_id), pygit2.Oid(hex=key))
+
+    def commit_files(
+        self, project_id: str, changes: Changes, author: Author, message: str, *, branch: str = MAIN,
+        base: str | None = None, replace: bool = False,
+    ) -> str:  # fmt: skip
+        """Commits changes on top of whatever the branch then has; the new commit, or the head if equal.
+
+        A missing branch starts at the commit `base`. With `replace` the tree becomes just these files.
+        Raises BadRequest when a path would be a file and a folder at once.
+        """
+        repository = self._open(project_id)
+        blobs: _Blobs = {}
+        for path, value in changes.items():
+            mode = FileMode.BLOB
+            if isinstance(value, Path) and value.stat().st_mode & 0o100:
+                mode = FileMode.BLOB_EXECUTABLE
+            stored = None if value is None else (objects.store(repository, value), mode)
+            blobs[tuple(path.split("/"))] = stored
+        return self._apply(project_id, repository, blobs, author, message, branch, base, replace=replace)
+
+    def checkout(self, project_id: str, commit_id: str, folder: Path) -> Checkout:
+        """Writes the files of a commit into an empty folder."""
+        repository = self._open(project_id)
+        return worktree.write(repository, objects.commit_of(repository, commit_id), folder)
+
+    def commit_results(
+        self, project_id: str, checkout: Checkout, folder: Path, author: Author, message: str, branch: str
+    ) -> str | None:
+        """Commits what has changed in a folder since its checkout; None when nothing has."""
+        repository = self._open(project_id)
+        base = objects.commit_of(repository, checkout.commit_id)
+        blobs = worktree.changes(repository, base, checkout, folder)
+        if not blobs:
+            return None
+        return self._apply(
+            project_id, repository, blobs, author, message, branch, checkout.commit_id, replace=False
+        )
+
+    def _apply(
+        self,
+        project_id: str,
+        repository: pygit2.Repository,
+        blobs: _Blobs,
+        author: Author,
+        message: str,
+        branch: str,
+        base: str | None,
+        *,
+        replace: bool,
+    ) -> str:
+        """Writes the trees and moves the branch, alone; the blobs are already there."""
+        with self._alone(project_id):
+            tip = _tip(repository, branch) or (objects.commit_of(repository, base) if base else None)
+            under = tip.tree if tip is not None and not replace else None
+            tree = objects.tree_with(repository, under, blobs)
+            if tip is not None and tip.tree_id == tree and _tip(repository, branch) is not None:
+                return str(tip.id)
+            parents = [tip.id] if tip is not None else []
+            return _write_commit(repository, branch, tree, parents, author, message)
+
+    @contextlib.contextmanager
+    def _alone(self, project_id: str) -> Iterator[None]:
+        descriptor = os.open(self._path(project_id) / "modelyard.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _open(self, project_id: str) -> pygit2.Repository:
+        path = self._path(project_id)
+        try:
+            return pygit2.Repository(str(path))
+        except pygit2.GitError:
+            raise NotFound("The files of this project are not there.") from None
+
+    def _path(self, project_id: str) -> Path:
+        return self._root / f"{project_id}.git"
+
+
+def _tip(repository: pygit2.Repository, branch: str) -> pygit2.Commit | None:
+    reference = repository.references.get(f"refs/heads/{branch}")
+    if reference is None:
+        return None
+    commit = reference.peel(pygit2.Commit)
+    return commit if isinstance(commit, pygit2.Commit) else None
+
+
+def _write_commit(
+    repository: pygit2.Repository,
+    branch: str,
+    tree: pygit2.Oid,
+    parents: list[pygit2.Oid],
+    author: Author,
+    message: str,
+) -> str:
+    signature = pygit2.Signature(author.name or "unknown", author.email or "unknown@localhost")
+    reference = f"refs/heads/{branch}"
+    made = repository.create_commit(reference, signature, signature, message, tree, list(parents))
+    return str(made)
