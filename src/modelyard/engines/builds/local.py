@@ -1,0 +1,207 @@
+"""Virtual environments built by uv, locked, keyed by content, in one folder of this machine."""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import msgspec
+import uv
+
+from modelyard.engines.builds import Built, BuildFailed, BuildRequest, Say, Wrap
+from modelyard.engines.builds.index import index_environment, local_folders, masked
+from modelyard.engines.builds.instructions import Plan, read_instructions
+
+_COMPLETE = "modelyard-complete.json"
+_PYTHON = re.compile(r"(?:python|py)[:\-_]?(3\.?\d{1,2})", re.IGNORECASE)
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_UNREACHABLE = re.compile(r"dns error|connect error|error sending request|Could not connect|timed out|network", re.I)
+
+
+class _Record(msgspec.Struct):
+    """What is written into an environment when it is complete."""
+
+    lock: str
+    variables: dict[str, str]
+
+
+class LocalBuilder:
+    """Environments as `<root>/<key>`; equal content is built once, also by two builders at a time."""
+
+    def __init__(self, root: Path, wrap: Wrap, cache: Path | None = None) -> None:
+        self._root = root
+        self._wrap = wrap
+        self._cache = cache or Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
+
+    def place(self, key: str) -> Path | None:
+        """The folder of a built environment, or None when it is not there any more."""
+        folder = self._root / key
+        return folder if (folder / _COMPLETE).is_file() else None
+
+    async def build(self, request: BuildRequest, say: Say) -> Built:
+        """Builds, or finds what was built before; `say` gets the log, line by line. Raises BuildFailed."""
+        plan = read_instructions(request.instructions)
+        for note in plan.notes:
+            say(note)
+        python = await self._python(request.image, say)
+        # What skips the cache gets a place of its own: the one it would replace may be in use.
+        key = _key(python, plan, os.urandom(8).hex() if request.skip_cache else "")
+        async with self._alone(key):
+            record = self._record(key)
+            if record is not None:
+                say("The same content was built before; it is used again.")
+            else:
+                lock = await self._locked(plan, python, say)
+                record = await self._install(key, lock, plan.options, plan.variables, python, say)
+        return Built(key=key, lock=record.lock, variables=plan.variables)
+
+    async def rebuild(self, key: str, lock: str, image: str, say: Say) -> Path:
+        """Brings back a built environment from its lock; raises BuildFailed."""
+        python = await self._python(image, say)
+        async with self._alone(key):
+            if self._record(key) is None:
+                await self._install(key, lock, [], {}, python, say)
+        return self._root / key
+
+    def _record(self, key: str) -> _Record | None:
+        try:
+            return msgspec.json.decode((self._root / key / _COMPLETE).read_bytes(), type=_Record)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    async def _python(self, image: str, say: Say) -> str:
+        """The interpreter that stands for a base image: the version it names, else the server's own."""
+        named = _PYTHON.search(image)
+        own = f"{sys.version_info.major}.{sys.version_info.minor}"
+        version = named[1] if named else own
+        version = version if "." in version else f"3.{version[1:]}"
+        say(f"Base image {image or '(none)'}: images are not pulled here; Python {version} of this machine is used.")
+        if version == own:
+            return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+        lines: list[str] = []
+        code = await self._run(["python", "find", "--no-project", "--system", version], lines.append)
+        if code:
+            raise BuildFailed(f"Python {version} is not installed on this machine; its own is Python {own}.")
+        return str(Path(lines[-1].strip()).resolve())
+
+    async def _locked(self, plan: Plan, python: str, say: Say) -> str:
+        if not plan.requirements:
+            return ""
+        say(f"Resolving {', '.join(plan.requirements)}")
+        with tempfile.TemporaryDirectory(dir=self._root, prefix=".resolve-") as folder:
+            asked, lock = Path(folder) / "requirements.in", Path(folder) / "requirements.txt"
+            asked.write_text("\n".join(plan.requirements) + "\n")
+            lines: list[str] = []
+            arguments = [
+                "pip", "compile", str(asked), "--output-file", str(lock), "--python", python, "--no-header",
+                "--no-annotate", "--generate-hashes", "--quiet", *plan.options,
+            ]  # fmt: skip
+            if await self._run(arguments, lambda line: (lines.append(line), say(line))[0], Path(folder)):
+                raise BuildFailed(_reason(lines, "The packages cannot be resolved"))
+            text = lock.read_text()
+        for line in text.splitlines():
+            if line and not line.startswith((" ", "#")):
+                say("  " + masked(line.removesuffix(" \\")))
+        return text
+
+    async def _install(
+        self, key: str, lock: str, options: list[str], variables: dict[str, str], python: str, say: Say
+    ) -> _Record:
+        folder = self._root / key
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        say("Making the virtual environment")
+        lines: list[str] = []
+        hear = lambda line: (lines.append(line), say(line))[0]  # noqa: E731 - the two always go together
+        if await self._run(["venv", str(folder), "--python", python, "--no-project", "--quiet"], hear, folder):
+            raise BuildFailed(_reason(lines, "The virtual environment cannot be made"))
+        if lock:
+            file = folder / "requirements.lock"
+            file.write_text(lock)
+            say("Installing the locked packages")
+            arguments = [
+                "pip", "sync", str(file), "--python", str(folder / "bin" / "python"), "--compile-bytecode",
+                *options,
+            ]  # fmt: skip
+            if await self._run(arguments, hear, folder):
+                raise BuildFailed(_reason(lines, "The packages cannot be installed"))
+        record = _Record(lock, variables)
+        await asyncio.to_thread(_write_durably, folder / _COMPLETE, msgspec.json.encode(record))
+        return record
+
+    async def _run(self, arguments: Sequence[str], hear: Say, folder: Path | None = None) -> int:
+        """Runs uv in a session of its own, isolated where the machine can; its exit code."""
+        self._cache.mkdir(parents=True, exist_ok=True)
+        environment = index_environment() | {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": os.environ.get("HOME", "/"),
+            "UV_CACHE_DIR": str(self._cache),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_CONFIG": "1",
+            "UV_LINK_MODE": "hardlink" if _same_disk(self._cache, self._root) else "copy",
+            "NO_COLOR": "1",
+        }
+        writable = [path for path in (self._root, self._cache) if path]
+        readable = [path for path in local_folders(environment) if path.exists()]
+        command = self._wrap([uv.find_uv_bin(), *arguments], [*writable, *readable])
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=environment,
+            cwd=folder if folder and folder.exists() else self._root,
+            start_new_session=True,
+        )
+        assert process.stdout is not None  # noqa: S101
+        try:
+            async for raw in process.stdout:
+                line = masked(_ANSI.sub("", raw.decode("utf-8", "replace")).rstrip())
+                if line:
+                    hear(line)
+            return await process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[None]:
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._root / f".{key}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _key(python: str, plan: Plan, salt: str) -> str:
+    content = msgspec.json.encode([python, sys.platform, plan.requirements, plan.options, salt])
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _reason(lines: list[str], what: str) -> str:
+    text = " ".join(" ".join(lines[-12:]).split())
+    if _UNREACHABLE.search(text):
+        return f"No package index could be reached: {text[-600:]}"
+    return f"{what}: {text[-800:]}"
+
+
+def _same_disk(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
