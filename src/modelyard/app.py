@@ -4,26 +4,33 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.config.app import AppConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ASGIApp
 
 from modelyard import __version__, platform
+from modelyard.domains.projects import Uploads
+from modelyard.domains.projects import files as project_files
+from modelyard.domains.projects import legacy as projects_legacy
+from modelyard.domains.projects import routes as projects
+from modelyard.domains.users import Caller, authenticate
 from modelyard.domains.users import legacy as users_legacy
 from modelyard.domains.users import routes as users
+from modelyard.engines.git import GitStore
+from modelyard.engines.git.local import LocalGitStore
 from modelyard.kit.db import Database, Transaction, connect
+from modelyard.kit.description import JsonDescription
 from modelyard.kit.edge import Edge
 from modelyard.kit.failures import render_failure
 from modelyard.kit.operation import operations_of
 from modelyard.kit.paging import page_of_ten
 from modelyard.settings import Settings
 
-OPERATIONS = operations_of(platform, users, users_legacy)
+OPERATIONS = operations_of(platform, users, users_legacy, projects, projects_legacy, project_files)
 
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
@@ -32,6 +39,9 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         "db": Provide(_database, sync_to_thread=False),
         "tx": Provide(_transaction),
         "page": Provide(page_of_ten, sync_to_thread=False),
+        "caller": Provide(_caller),
+        "git": Provide(_git, sync_to_thread=False),
+        "uploads": Provide(_uploads, sync_to_thread=False),
     }
     return Litestar(
         route_handlers=OPERATIONS,
@@ -46,12 +56,20 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
 
 def edge(app: Litestar, settings: Settings) -> ASGIApp:
     """The application as it is served: behind its edge."""
-    return Edge(app, settings.request_timeout_seconds, settings.upload_timeout_seconds)
+    return Edge(
+        app,
+        settings.request_timeout_seconds,
+        settings.upload_timeout_seconds,
+        rewrites=(project_files.UPLOAD,),
+    )
 
 
 def _opened(settings: Settings, dsn: str) -> Any:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        app.state.git = LocalGitStore(settings.home_path / "repos")
+        app.state.uploads = Uploads(settings.home_path / "uploads", settings.max_upload_bytes)
+        app.state.uploads.sweep(2 * settings.upload_timeout_seconds)
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:
             yield
@@ -64,6 +82,21 @@ def _opened(settings: Settings, dsn: str) -> Any:
 def _database(state: State) -> Database:
     database: Database = state.db
     return database
+
+
+# A function of its own: Litestar refuses the same one at two layers, and guards provide `authenticate` too.
+async def _caller(request: Request[Any, Any, State], db: Database) -> Caller:
+    return await authenticate(request, db)
+
+
+def _git(state: State) -> GitStore:
+    store: GitStore = state.git
+    return store
+
+
+def _uploads(state: State) -> Uploads:
+    uploads: Uploads = state.uploads
+    return uploads
 
 
 async def _transaction(state: State) -> AsyncIterator[Transaction]:
@@ -86,7 +119,7 @@ def _description() -> OpenAPIConfig:
         version=__version__,
         description="The REST API of Modelyard. Paths below `/api` follow Domino Data Lab's public API.",
         path="/schema",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[JsonDescription(path="/openapi.json")],
         components=Components(security_schemes=schemes),
         security=[{"DominoApiKey": []}, {"BearerAuthentication": []}],
         use_handler_docstrings=True,

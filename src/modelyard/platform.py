@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from modelyard import __version__
 from modelyard.kit.db import Database
+from modelyard.kit.description import description_of
 from modelyard.kit.errors import Unavailable
 from modelyard.kit.operation import operation
 from modelyard.kit.wire import Wire
@@ -83,7 +84,7 @@ async def get_api_page() -> Response[bytes]:
 
 @functools.cache
 def _description(app: Litestar) -> bytes:
-    return msgspec.json.encode(app.openapi_schema.to_schema())
+    return msgspec.json.encode(description_of(app))
 
 
 @operation(

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import Counter, Histogram
@@ -25,6 +27,14 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SLASHES = re.compile(r"/{2,}")
 
 
+class Rewrite(msgspec.Struct, frozen=True):
+    """An address that the routes of other methods shadow, and the one it is routed by."""
+
+    method: str
+    pattern: re.Pattern[str]
+    replacement: str
+
+
 class Edge:
     """ASGI middleware around the whole application.
 
@@ -33,8 +43,15 @@ class Edge:
     their own, longer time limit.
     """
 
-    def __init__(self, app: ASGIApp, timeout_seconds: float, upload_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        timeout_seconds: float,
+        upload_timeout_seconds: float,
+        rewrites: Sequence[Rewrite] = (),
+    ) -> None:
         self._app = app
+        self._rewrites = rewrites
         self._timeout = timeout_seconds
         self._upload_timeout = upload_timeout_seconds
 
@@ -43,7 +60,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["path"] = _SLASHES.sub("/", scope["path"])
+        scope["path"] = self._routed(scope["method"], _SLASHES.sub("/", scope["path"]))
         request_id = _request_id(scope)
         context.request_id.set(request_id)
         context.remote_address.set((scope.get("client") or ("", 0))[0])
@@ -56,6 +73,12 @@ class Edge:
             await answer.fail(RequestTimeout("The request took too long; send it again."))
         finally:
             _account(scope, answer.status, time.perf_counter() - began)
+
+    def _routed(self, method: str, path: str) -> str:
+        for rewrite in self._rewrites:
+            if rewrite.method == method:
+                path = rewrite.pattern.sub(rewrite.replacement, path, count=1)
+        return path
 
     def _limit(self, scope: Scope) -> float:
         moves_files = scope["method"] in {"GET", "HEAD"} or dict(scope["headers"]).get(

@@ -30,6 +30,7 @@ def operation(
     tag: str,
     operation_id: str | None = None,
     rights: Sequence[str] = (),
+    documented: str | None = None,
     status: int = 200,
     failures: Sequence[int] = (400, 401, 403, 404, 500),
     **options: Any,
@@ -38,7 +39,8 @@ def operation(
 
     The operation id is the function's name in camel case unless `operation_id` says otherwise. `guard` is
     None only for the few public operations. `rights` names what the function itself asks beyond its guard,
-    where the object is named in the body; `provide` adds dependencies. Raises TypeError while loading when the function does not take
+    where the object is named in the body; `provide` adds dependencies. `documented` is the URL that clients
+    use where it cannot be routed as such. Raises TypeError while loading when the function does not take
     what its guard provides: an untaken guard would never run.
     """
 
@@ -64,7 +66,12 @@ def operation(
                     name="X-Request-Id", description="Id of this request in the log", documentation_only=True
                 )
             ],
-            opt={"guard": guard, "rights": tuple(rights) or (guard.rights if guard else ()), "method": method},
+            opt={
+                "guard": guard,
+                "rights": tuple(rights) or (guard.rights if guard else ()),
+                "method": method,
+                "documented": documented,
+            },
             **options,
         )(function)
 

@@ -1,0 +1,221 @@
+"""Operations on the files of a project: public downloads, and the client's lists, uploads and commits."""
+
+import asyncio
+import re
+from typing import Annotated, Any
+
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from modelyard.domains.projects.access import project_named_by, project_with
+from modelyard.domains.projects.legacy_wire import (
+    BrowsedEntry,
+    BrowsedFolder,
+    CommittedFiles,
+    ListedFile,
+    ListedFiles,
+)
+from modelyard.domains.projects.queries import Project
+from modelyard.domains.projects.repository import commit_as, ensure_repository
+from modelyard.domains.projects.uploads import Uploads
+from modelyard.domains.users import Caller, Right
+from modelyard.engines.git import FileContent, GitStore
+from modelyard.kit.db import Database
+from modelyard.kit.description import BINARY
+from modelyard.kit.edge import Rewrite
+from modelyard.kit.errors import BadRequest, NotFound
+from modelyard.kit.operation import operation
+from modelyard.kit.safe_path import SafePath
+
+TAG = "ProjectsFiles"
+PRIVATE_TAG = "Files (private)"
+
+# A file may be named like the routes beside it (`runs`, `files`, `models`, ...): only PUT tells them apart.
+UPLOAD = Rewrite("PUT", re.compile(r"^(/v1/projects/[^/]+/[^/]+)/(?=.)"), r"\1/~upload/")
+
+MAX_COMMITS = 10_000
+WHOLE_BYTES = 2**20
+
+
+@operation(
+    "GET",
+    "/api/projects/beta/projects/{projectId:str}/files/{commitId:str}/{path:path}",
+    documented="/api/projects/beta/projects/{projectId}/files/{commitId}/{path}/content",
+    guard=project_with(Right.VIEW_FILES),
+    tag=TAG,
+    media_type=BINARY,
+    deprecated=True,
+)
+async def get_project_file_contents_deprecated(
+    project: Project, db: Database, git: GitStore, commitId: str, path: str
+) -> Response[Any]:
+    """Download a file at a commit, old route."""
+    return await _file(db, git, project, commitId, _without_content(path))
+
+
+@operation(
+    "GET",
+    "/api/projects/v1/projects/{projectId:str}/files/{commitId:str}/{path:path}",
+    documented="/api/projects/v1/projects/{projectId}/files/{commitId}/{path}/content",
+    guard=project_with(Right.VIEW_FILES),
+    tag=TAG,
+    media_type=BINARY,
+)
+async def get_project_file_contents(
+    project: Project, db: Database, git: GitStore, commitId: str, path: str
+) -> Response[Any]:
+    """Download a file at a commit."""
+    return await _file(db, git, project, commitId, _without_content(path))
+
+
+@operation(
+    "GET",
+    "/v1/projects/{ownerName:str}/{projectName:str}/commits",
+    guard=project_named_by("path", Right.VIEW_FILES),
+    tag=PRIVATE_TAG,
+)
+async def list_commits(project: Project, db: Database, git: GitStore) -> list[str]:
+    """The ids of a project's commits, newest first."""
+    await ensure_repository(db, git, project)
+    return [commit.id for commit in await asyncio.to_thread(git.commits, project.id, MAX_COMMITS)]
+
+
+@operation(
+    "GET",
+    "/v1/projects/{ownerName:str}/{projectName:str}/files/{commitId:str}/{path:path}",
+    guard=project_named_by("path", Right.VIEW_FILES),
+    tag=PRIVATE_TAG,
+)
+async def list_folder_files(
+    project: Project, db: Database, git: GitStore, commitId: str, path: str
+) -> ListedFiles:
+    """Every file below a folder at a commit."""
+    return await _listed(db, git, project, commitId, SafePath(path))
+
+
+@operation(
+    "GET",
+    "/v1/projects/{ownerName:str}/{projectName:str}/files/{commitId:str}",
+    guard=project_named_by("path", Right.VIEW_FILES),
+    tag=PRIVATE_TAG,
+)
+async def list_files(project: Project, db: Database, git: GitStore, commitId: str) -> ListedFiles:
+    """Every file at a commit."""
+    return await _listed(db, git, project, commitId, SafePath(""))
+
+
+@operation(
+    "GET",
+    "/v1/projects/{ownerName:str}/{projectName:str}/blobs/{key:str}",
+    guard=project_named_by("path", Right.VIEW_FILES),
+    tag=PRIVATE_TAG,
+    media_type=BINARY,
+)
+async def get_blob(project: Project, db: Database, git: GitStore, key: str) -> Response[Any]:
+    """Download a file by the key that lists give."""
+    await ensure_repository(db, git, project)
+    return await _reply(await asyncio.to_thread(git.open_blob, project.id, key))
+
+
+@operation(
+    "PUT",
+    "/v1/projects/{ownerName:str}/{projectName:str}/~upload/{path:path}",
+    documented="/v1/projects/{ownerName}/{projectName}/{path}",
+    guard=project_named_by("path", Right.EDIT_FILES),
+    tag=PRIVATE_TAG,
+    status=201,
+    failures=(400, 401, 403, 404, 413, 500),
+    request_max_body_size=None,
+)
+async def upload_file(
+    project: Project,
+    caller: Caller,
+    db: Database,
+    git: GitStore,
+    uploads: Uploads,
+    path: str,
+    request: Request[Any, Any, State],
+) -> CommittedFiles:
+    """Upload one file, the raw body, as a commit."""
+    target = SafePath(path)
+    if not target:
+        raise BadRequest("The upload has no path; put the file's path after the project's name.")
+    async with uploads.receive(request.stream()) as received:
+        commit_id = await commit_as(db, git, project, caller, {target: received}, f"Upload {target}")
+    return CommittedFiles(commit_id=commit_id, path=target)
+
+
+@operation(
+    "POST",
+    "/v4/projects/{projectId:str}/commits",
+    guard=project_with(Right.EDIT_FILES),
+    tag=PRIVATE_TAG,
+    failures=(400, 401, 403, 404, 413, 500),
+    request_max_body_size=None,
+)
+async def commit_archive(
+    project: Project,
+    caller: Caller,
+    db: Database,
+    git: GitStore,
+    uploads: Uploads,
+    request: Request[Any, Any, State],
+    replace: bool = False,
+    message: Annotated[str, Parameter(max_length=1000)] = "",
+) -> CommittedFiles:
+    """Upload the files of a tar archive as one commit; with `replace` the project then has just these."""
+    async with uploads.receive(request.stream()) as received:
+        files = await asyncio.to_thread(uploads.unpack, received)
+        about = message or f"Upload {len(files)} files"
+        commit_id = await commit_as(db, git, project, caller, files, about, replace=replace)
+    return CommittedFiles(commit_id=commit_id)
+
+
+@operation("GET", "/v4/projects/{projectId:str}/files", guard=project_with(Right.VIEW_FILES), tag=PRIVATE_TAG)
+async def browse_files(
+    project: Project, db: Database, git: GitStore, commitId: str | None = None, path: str = ""
+) -> BrowsedFolder:
+    """What lies in a folder, at a commit or at the newest one: folders first, then files."""
+    await ensure_repository(db, git, project)
+    folder = SafePath(path)
+    head = await asyncio.to_thread(git.head, project.id)
+    commit_id = commitId or head
+    found = await asyncio.to_thread(lambda: list(git.entries(project.id, commit_id, folder, recursive=False)))
+    return BrowsedFolder(
+        commit_id=commit_id, path=folder, entries=[BrowsedEntry.of(entry) for entry in found]
+    )
+
+
+async def _file(
+    db: Database, git: GitStore, project: Project, commit_id: str, path: SafePath
+) -> Response[Any]:
+    if not path:
+        raise NotFound("There is no file without a name; give its path before /content.")
+    await ensure_repository(db, git, project)
+    return await _reply(await asyncio.to_thread(git.open_file, project.id, commit_id, path))
+
+
+async def _reply(file: FileContent) -> Response[Any]:
+    headers = {"content-length": str(file.size), "etag": f'"{file.key}"'}
+    if file.size <= WHOLE_BYTES:
+        content = await asyncio.to_thread(b"".join, file.chunks)
+        return Response(content, media_type=BINARY, headers=headers)
+    return Stream(file.chunks, media_type=BINARY, headers=headers)
+
+
+def _without_content(path: str) -> SafePath:
+    if not path.endswith("/content"):
+        raise NotFound("There is nothing at this address; a file's path is followed by /content.")
+    return SafePath(path.removesuffix("/content"))
+
+
+async def _listed(
+    db: Database, git: GitStore, project: Project, commit_id: str, folder: SafePath
+) -> ListedFiles:
+    await ensure_repository(db, git, project)
+    entries = await asyncio.to_thread(
+        lambda: list(git.entries(project.id, commit_id, folder, recursive=True))
+    )
+    return ListedFiles(data=[ListedFile.of(entry) for entry in entries])

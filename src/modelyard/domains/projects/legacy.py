@@ -1,0 +1,144 @@
+"""Private routes by which clients find, list, make, archive and tag projects."""
+
+from typing import Annotated
+
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+
+from modelyard.domains.projects import queries, service
+from modelyard.domains.projects.access import project_by_id, project_by_name, project_with
+from modelyard.domains.projects.legacy_wire import (
+    NewPrivateProject,
+    PrivateProject,
+    ProjectForm,
+    ProjectTag,
+    TagDetails,
+    TagNames,
+)
+from modelyard.domains.projects.queries import Project, Tag
+from modelyard.domains.projects.service import ProjectRequest
+from modelyard.domains.users import Caller, Right, authenticated, authenticated_with
+from modelyard.kit.access import Guard
+from modelyard.kit.db import Database, Transaction
+from modelyard.kit.errors import BadRequest, NotFound
+from modelyard.kit.operation import operation
+from modelyard.kit.wire import DeleteEnvelopeV1, deleted
+
+TAG = "Projects (private)"
+
+
+async def _load_by_name(caller: Caller, db: Database, ownerName: str, projectName: str) -> Project:
+    return await project_by_name(db, caller, ownerName, projectName, Right.LIST_PROJECT)
+
+
+async def _load_tag(caller: Caller, db: Database, tagId: str) -> Tag:
+    tag = await queries.find_tag(db, tagId)
+    missing = NotFound(f"There is no tag with the id {tagId[:100]}, or you may not see its project.")
+    if tag is None:
+        raise missing
+    try:
+        await project_by_id(db, caller, tag.project_id, Right.LIST_PROJECT)
+    except NotFound:
+        raise missing from None
+    return tag
+
+
+_found_by_name = Guard("project", _load_by_name, rights=(Right.LIST_PROJECT,), scope="project")
+_found_tag = Guard("tag", _load_tag, rights=(Right.LIST_PROJECT,), scope="project")
+
+
+@operation("GET", "/v4/gateway/projects/findProjectByOwnerAndName", guard=_found_by_name, tag=TAG)
+async def find_project_by_owner_and_name(project: Project, db: Database) -> PrivateProject:
+    """The project of an owner by its name, whatever their case."""
+    return PrivateProject.of(project, await queries.tags_of(db, [project.id]))
+
+
+@operation("GET", "/v4/gateway/projects", guard=authenticated, rights=(Right.LIST_PROJECT,), tag=TAG)
+async def list_related_projects(
+    caller: Caller, db: Database, relationship: str = "Owned", showCompleted: bool = False
+) -> list[PrivateProject]:
+    """The caller's projects by relationship: `Owned`, `Collaborating`, `Suggesting` or `Popular`."""
+    if relationship.lower() not in queries.RELATIONSHIPS:
+        raise BadRequest("relationship: give Owned, Collaborating, Suggesting or Popular.")
+    found = await queries.list_related(db, caller, relationship.lower(), show_completed=showCompleted)
+    tags = await queries.tags_of(db, [project.id for project in found])
+    of_project: dict[str, list[Tag]] = {}
+    for tag in tags:
+        of_project.setdefault(tag.project_id, []).append(tag)
+    return [PrivateProject.of(project, of_project.get(project.id, [])) for project in found]
+
+
+@operation(
+    "POST",
+    "/v4/projects",
+    guard=authenticated_with(Right.CREATE_PROJECT, Right.USE_FILE_STORAGE),
+    tag=TAG,
+)
+async def add_project(caller: Caller, tx: Transaction, data: NewPrivateProject) -> PrivateProject:
+    """Make a project with its collaborators and tags."""
+    wanted = ProjectRequest(
+        name=data.name,
+        description=data.description or "",
+        visibility=data.visibility.value,
+        owner_id=data.owner_id or None,
+        billing_tag=data.billing_tag.tag if data.billing_tag else None,
+    )
+    project = await service.create(tx, caller, wanted)
+    for one in data.collaborators or []:
+        await service.add_collaborator(tx, caller, project, one.collaborator_id, one.project_role)
+    tags = await service.add_tags(tx, caller, project, data.tags.tag_names if data.tags else [])
+    made = await queries.find_visible(tx, caller, project.id)
+    return PrivateProject.of(made or project, tags)
+
+
+@operation(
+    "POST",
+    "/project",
+    guard=authenticated_with(Right.CREATE_PROJECT, Right.USE_FILE_STORAGE),
+    tag=TAG,
+)
+async def add_project_by_form(
+    caller: Caller,
+    tx: Transaction,
+    data: Annotated[ProjectForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> PrivateProject:
+    """Make a project by a form."""
+    wanted = ProjectRequest(
+        name=data.project_name,
+        description=data.description or "",
+        visibility=data.visibility.value,
+        owner_name=data.owner_override_username or None,
+    )
+    return PrivateProject.of(await service.create(tx, caller, wanted), [])
+
+
+@operation("GET", "/v4/projects/{projectId:str}", guard=project_with(Right.LIST_PROJECT), tag=TAG)
+async def read_project(project: Project, db: Database) -> PrivateProject:
+    """One project with its tags."""
+    return PrivateProject.of(project, await queries.tags_of(db, [project.id]))
+
+
+@operation("DELETE", "/v4/projects/{projectId:str}", guard=project_with(Right.ARCHIVE_PROJECT), tag=TAG)
+async def remove_project(project: Project, caller: Caller, tx: Transaction) -> DeleteEnvelopeV1:
+    """Archive a project."""
+    await service.archive(tx, caller, project)
+    return deleted()
+
+
+@operation("POST", "/v4/projects/{projectId:str}/tags", guard=project_with(Right.EDIT), tag=TAG)
+async def add_tags(project: Project, caller: Caller, tx: Transaction, data: TagNames) -> list[ProjectTag]:
+    """Tag a project; tags that it has already stay as they are."""
+    return [ProjectTag.of(tag) for tag in await service.add_tags(tx, caller, project, data.tag_names)]
+
+
+@operation("DELETE", "/v4/projects/{projectId:str}/tags/{tagId:str}", guard=project_with(Right.EDIT), tag=TAG)
+async def remove_tag(project: Project, caller: Caller, tx: Transaction, tagId: str) -> DeleteEnvelopeV1:
+    """Remove a tag from a project."""
+    await service.remove_tag(tx, caller, project, tagId)
+    return deleted()
+
+
+@operation("GET", "/projectTags/{tagId:str}", guard=_found_tag, tag=TAG)
+async def get_project_tag(tag: Tag) -> TagDetails:
+    """One tag by its id."""
+    return TagDetails.of(tag)

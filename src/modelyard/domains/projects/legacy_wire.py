@@ -1,0 +1,185 @@
+"""Shapes of the private routes on projects and their files."""
+
+from typing import Annotated, Self
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from modelyard.domains.projects.queries import Project
+from modelyard.domains.projects.queries import Tag as TagRow
+from modelyard.domains.projects.wire import (
+    BillingTagV1,
+    CollaboratorRole,
+    Description,
+    ProjectVisibilityV1,
+    Tag,
+)
+from modelyard.domains.users import Right
+from modelyard.engines.git import Entry
+from modelyard.kit.wire import Wire, epoch_ms, present
+
+
+class TagNames(Wire):
+    """Body of tagging."""
+
+    tag_names: Annotated[list[Tag], Meta(max_length=100)]
+
+
+class NewPrivateProject(Wire):
+    """Body of POST /v4/projects."""
+
+    name: str
+    visibility: ProjectVisibilityV1 = ProjectVisibilityV1.PRIVATE
+    owner_id: str | None = None
+    description: Description | None = None
+    collaborators: list["PrivateCollaborator"] | None = None
+    tags: TagNames | None = None
+    billing_tag: BillingTagV1 | None = None
+
+
+class PrivateCollaborator(Wire):
+    """A collaborator: `Contributor`, `LauncherUser`, `ResultsConsumer` or `ProjectImporter`."""
+
+    collaborator_id: str
+    project_role: CollaboratorRole
+
+
+class ProjectForm(Wire):
+    """Fields of the form POST /project."""
+
+    project_name: str
+    owner_override_username: str | None = None
+    description: Description | None = None
+    visibility: ProjectVisibilityV1 = ProjectVisibilityV1.PRIVATE
+
+
+class ProjectTag(Wire):
+    """A word that a project is found by."""
+
+    id: str
+    name: str
+
+    @classmethod
+    def of(cls, tag: TagRow) -> Self:
+        """A stored tag."""
+        return cls(id=tag.id, name=tag.name)
+
+
+class TagDetails(Wire):
+    """One tag; `lastAdded` in epoch milliseconds."""
+
+    id: str = msgspec.field(name="_id")
+    name: str
+    project_id: str
+    last_added: int | UnsetType
+
+    @classmethod
+    def of(cls, tag: TagRow) -> Self:
+        """A stored tag."""
+        return cls(id=tag.id, name=tag.name, project_id=tag.project_id, last_added=epoch_ms(tag.created_at))
+
+
+class PrivateStatus(Wire):
+    """Whether work on a project goes on, and an independent block."""
+
+    status: str
+    is_blocked: bool
+    blocked_reason: str | UnsetType = UNSET
+    completed_message: str | UnsetType = UNSET
+
+
+class PrivateProject(Wire):
+    """A project as the private routes have it; `created` in epoch milliseconds."""
+
+    id: str
+    name: str
+    description: str
+    owner_id: str
+    owner_username: str
+    visibility: str
+    collaborators: list[PrivateCollaborator]
+    tags: list[ProjectTag]
+    status: PrivateStatus
+    is_restricted: bool
+    created: int | UnsetType
+    billing_tag: BillingTagV1 | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, project: Project, tags: list[TagRow]) -> Self:
+        """A project as its caller may see it, with those of the tags that are its own."""
+        readable = Right.LIST_PROJECT in project.rights
+        return cls(
+            id=project.id,
+            name=project.name,
+            description=project.description,
+            owner_id=project.owner_id,
+            owner_username=project.owner_name,
+            visibility=project.visibility,
+            collaborators=[
+                PrivateCollaborator(collaborator_id=one["id"], project_role=CollaboratorRole(one["role"]))
+                for one in project.collaborators
+                if readable
+            ],
+            tags=[ProjectTag.of(tag) for tag in tags if tag.project_id == project.id],
+            status=PrivateStatus(
+                status=project.status,
+                is_blocked=project.is_blocked,
+                blocked_reason=present(project.blocked_reason),
+                completed_message=present(project.completed_message),
+            ),
+            is_restricted=project.is_restricted,
+            created=epoch_ms(project.created_at),
+            billing_tag=BillingTagV1(tag=project.billing_tag) if project.billing_tag and readable else UNSET,
+        )
+
+
+class ListedFile(Wire):
+    """A file at a commit; `key` reads its bytes by themselves, `size` in bytes."""
+
+    path: str
+    key: str
+    size: int
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        """A file of a repository."""
+        return cls(path=entry.path, key=entry.key, size=entry.size)
+
+
+class ListedFiles(Wire):
+    """Every file below a folder."""
+
+    data: list[ListedFile]
+    object_type: str = "list"
+
+
+class BrowsedEntry(Wire):
+    """A file or folder by its name, with its size in bytes (0 for folders)."""
+
+    name: str
+    kind: str
+    size: int
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        """An entry of a folder."""
+        return cls(
+            name=entry.path.rpartition("/")[2],
+            kind="folder" if entry.is_folder else "file",
+            size=entry.size,
+        )
+
+
+class BrowsedFolder(Wire):
+    """What lies in one folder at one commit."""
+
+    commit_id: str
+    path: str
+    entries: list[BrowsedEntry]
+
+
+class CommittedFiles(Wire):
+    """The commit that an upload has become."""
+
+    commit_id: str
+    path: str | UnsetType = UNSET

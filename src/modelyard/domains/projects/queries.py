@@ -1,0 +1,316 @@
+"""SQL of projects, and the rule by which people see them."""
+
+from datetime import datetime
+
+import msgspec
+
+from modelyard.domains.users import Caller, ProjectRole, Right, Visibility, project_rights
+from modelyard.kit.db import Executor, Transaction
+from modelyard.kit.paging import Listed, Page
+
+SUGGESTIONS = 100
+
+
+class Collaborator(msgspec.Struct, frozen=True):
+    """An account with a role in a project."""
+
+    id: str
+    role: str
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A project as one caller sees it: with that caller's role in it, None for none."""
+
+    id: str
+    owner_id: str
+    owner_name: str
+    name: str
+    description: str
+    visibility: str
+    status: str
+    is_blocked: bool
+    blocked_reason: str | None
+    completed_message: str | None
+    results_branch: str
+    is_restricted: bool
+    billing_tag: str | None
+    template: str
+    created_at: datetime
+    archived_at: datetime | None
+    collaborators: list[dict[str, str]]
+    role: str | None
+    for_admin: bool
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What the caller may do with this project."""
+        role = ProjectRole(self.role) if self.role else None
+        return project_rights(role, Visibility(self.visibility), is_admin=self.for_admin)
+
+
+class NewProject(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of a project when it is made; everything else has its default."""
+
+    id: str
+    owner_id: str
+    name: str
+    description: str
+    visibility: str
+    is_restricted: bool = False
+    billing_tag: str | None = None
+    template: str = "new"
+
+
+# $1 is the caller's account, $2 whether it administers the platform.
+_SELECT = """
+SELECT p.id, p.owner_id, o.user_name AS owner_name, p.name, p.description, p.visibility, p.status,
+    p.is_blocked, p.blocked_reason, p.completed_message, p.results_branch, p.is_restricted, p.billing_tag,
+    p.template, p.created_at, p.archived_at, $2::boolean AS for_admin,
+    CASE WHEN p.owner_id = $1 THEN 'owner' ELSE
+        (SELECT m.role FROM project_collaborators m WHERE m.project_id = p.id AND m.account_id = $1)
+    END AS role,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.account_id, 'role', c.role)
+        ORDER BY c.account_id), '[]') FROM project_collaborators c WHERE c.project_id = p.id) AS collaborators
+FROM projects p JOIN users o ON o.id = p.owner_id
+WHERE """
+
+_MEMBER = "p.id = ANY(ARRAY(SELECT v.project_id FROM project_collaborators v WHERE v.account_id = $1))"
+_OPEN = "p.visibility <> 'Private'"
+_LIVE = "p.archived_at IS NULL"
+
+
+def _visible(caller: Caller) -> str:
+    # Every branch has an index; an administrator's rule is other SQL, so that each keeps its own plan.
+    return _LIVE if caller.is_admin else f"{_LIVE} AND (p.owner_id = $1 OR {_MEMBER} OR {_OPEN})"
+
+
+async def find_visible(db: Executor, caller: Caller, project_id: str) -> Project | None:
+    """The live project with this id, if the caller may know of it."""
+    return await db.row(
+        Project, f"{_SELECT} p.id = $3 AND {_visible(caller)}", caller.id, caller.is_admin, project_id
+    )
+
+
+async def find_visible_by_name(db: Executor, caller: Caller, owner: str, name: str) -> Project | None:
+    """The live project of an owner by its name, whatever the case, if the caller may know of it."""
+    return await db.row(
+        Project,
+        f"{_SELECT} lower(o.user_name) = lower($3) AND lower(p.name) = lower($4) AND {_visible(caller)}",
+        caller.id, caller.is_admin, owner, name,
+    )  # fmt: skip
+
+
+async def find_project(db: Executor, project_id: str) -> Project | None:
+    """The project with this id as the platform sees it: archived ones too, and no caller's role in it."""
+    return await db.row(Project, f"{_SELECT} p.id = $3", "", False, project_id)
+
+
+async def list_visible(db: Executor, caller: Caller, page: Page) -> Listed[Project]:
+    """One page of the live projects that the caller may know of, newest first."""
+    rows = await db.rows(
+        Project,
+        f"{_SELECT} {_visible(caller)} ORDER BY p.id DESC LIMIT $3 OFFSET $4",
+        caller.id, caller.is_admin, page.rows, page.offset,
+    )  # fmt: skip
+    args = () if caller.is_admin else (caller.id,)
+    total = await db.value(f"SELECT count(*) FROM projects p WHERE {_visible(caller)}", *args)  # noqa: S608
+    return Listed(rows, total)
+
+
+_POPULARITY = "(SELECT count(*) FROM project_collaborators k WHERE k.project_id = p.id)"
+_RELATIONSHIPS = {
+    "owned": "p.owner_id = $1 ORDER BY p.id DESC",
+    "collaborating": f"{_MEMBER} AND p.owner_id <> $1 ORDER BY p.id DESC",
+    "suggesting": f"{_OPEN} AND p.owner_id <> $1 AND NOT {_MEMBER} ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
+    "popular": f"{_OPEN} ORDER BY {_POPULARITY} DESC, p.id DESC LIMIT {SUGGESTIONS}",
+}
+RELATIONSHIPS = frozenset(_RELATIONSHIPS)
+
+
+async def list_related(
+    db: Executor, caller: Caller, relationship: str, *, show_completed: bool
+) -> list[Project]:
+    """The caller's live projects by relationship, newest first.
+
+    `owned` and `collaborating` are complete; `suggesting` and `popular` are the first hundred.
+    """
+    return await db.rows(
+        Project,
+        f"{_SELECT} {_LIVE} AND (p.status = 'active' OR $3) AND {_RELATIONSHIPS[relationship]}",
+        caller.id, caller.is_admin, show_completed,
+    )  # fmt: skip
+
+
+async def add_project(tx: Transaction, new: NewProject) -> bool:
+    """Adds a project; False when its owner has a live one of that name."""
+    added = await tx.execute(
+        "INSERT INTO projects (id, owner_id, name, description, visibility, is_restricted, billing_tag,"
+        " template) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT (owner_id, lower(name)) WHERE archived_at IS NULL DO NOTHING",
+        *(getattr(new, field) for field in NewProject.__struct_fields__),
+    )
+    return added == 1
+
+
+async def archive_project(tx: Transaction, project_id: str) -> bool:
+    """Takes a project out of all lists; False when it was archived already."""
+    archived = await tx.execute(
+        "UPDATE projects SET archived_at = now() WHERE id = $1 AND archived_at IS NULL", project_id
+    )
+    return archived == 1
+
+
+async def set_results_branch(tx: Transaction, project_id: str, branch: str) -> None:
+    """Chooses where results of jobs are committed."""
+    await tx.execute("UPDATE projects SET results_branch = $2 WHERE id = $1", project_id, branch)
+
+
+async def set_status(
+    tx: Transaction,
+    project_id: str,
+    status: str,
+    is_blocked: bool,
+    blocked_reason: str | None,
+    completed_message: str | None,
+) -> None:
+    """Replaces everything that makes up a project's status."""
+    await tx.execute(
+        "UPDATE projects SET status = $2, is_blocked = $3, blocked_reason = $4, completed_message = $5"
+        " WHERE id = $1",
+        project_id, status, is_blocked, blocked_reason, completed_message,
+    )  # fmt: skip
+
+
+async def put_collaborator(tx: Transaction, project_id: str, account_id: str, role: str) -> None:
+    """Gives an account a role in a project, or another one."""
+    await tx.execute(
+        "INSERT INTO project_collaborators (project_id, account_id, role) VALUES ($1, $2, $3)"
+        " ON CONFLICT (project_id, account_id) DO UPDATE SET role = excluded.role",
+        project_id, account_id, role,
+    )  # fmt: skip
+
+
+async def remove_collaborator(tx: Transaction, project_id: str, account_id: str) -> bool:
+    """Takes an account's role away; False when it had none."""
+    removed = await tx.execute(
+        "DELETE FROM project_collaborators WHERE project_id = $1 AND account_id = $2", project_id, account_id
+    )
+    return removed == 1
+
+
+class Goal(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a project is to reach."""
+
+    id: str
+    project_id: str
+    title: str
+    description: str | None
+    assignee_id: str | None
+    stage_id: str | None
+    creator_id: str
+    is_complete: bool
+    created_at: datetime
+
+
+_GOAL = "id, project_id, title, description, assignee_id, stage_id, creator_id, is_complete, created_at"
+
+
+async def goals_of(db: Executor, project_id: str) -> list[Goal]:
+    """The goals of a project, oldest first."""
+    return await db.rows(
+        Goal,
+        f"SELECT {_GOAL} FROM project_goals WHERE project_id = $1 ORDER BY id",  # noqa: S608
+        project_id,
+    )
+
+
+async def find_goal(db: Executor, project_id: str, goal_id: str) -> Goal | None:
+    """The goal with this id, if it is one of this project."""
+    return await db.row(
+        Goal,
+        f"SELECT {_GOAL} FROM project_goals WHERE project_id = $1 AND id = $2",  # noqa: S608
+        project_id, goal_id,
+    )  # fmt: skip
+
+
+async def add_goal(
+    tx: Transaction,
+    goal_id: str,
+    project_id: str,
+    title: str,
+    description: str | None,
+    assignee_id: str | None,
+    stage_id: str | None,
+    creator_id: str,
+) -> None:
+    """Adds a goal."""
+    await tx.execute(
+        "INSERT INTO project_goals (id, project_id, title, description, assignee_id, stage_id, creator_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        goal_id, project_id, title, description, assignee_id, stage_id, creator_id,
+    )  # fmt: skip
+
+
+async def set_goal_complete(tx: Transaction, project_id: str, goal_id: str, is_complete: bool) -> Goal | None:
+    """Notes whether a goal is reached; None when there is no such goal."""
+    return await tx.row(
+        Goal,
+        "UPDATE project_goals SET is_complete = $3 WHERE project_id = $1 AND id = $2"  # noqa: S608
+        f" RETURNING {_GOAL}",
+        project_id, goal_id, is_complete,
+    )  # fmt: skip
+
+
+async def remove_goal(tx: Transaction, project_id: str, goal_id: str) -> bool:
+    """Removes a goal; False when there is none."""
+    removed = await tx.execute(
+        "DELETE FROM project_goals WHERE project_id = $1 AND id = $2", project_id, goal_id
+    )
+    return removed == 1
+
+
+class Tag(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that a project is found by."""
+
+    id: str
+    project_id: str
+    name: str
+    created_at: datetime
+
+
+async def tags_of(db: Executor, project_ids: list[str]) -> list[Tag]:
+    """The tags of projects, by name."""
+    return await db.rows(
+        Tag,
+        "SELECT id, project_id, name, created_at FROM project_tags WHERE project_id = ANY($1)"
+        " ORDER BY lower(name)",
+        project_ids,
+    )
+
+
+async def find_tag(db: Executor, tag_id: str) -> Tag | None:
+    """The tag with this id, of whatever project."""
+    return await db.row(
+        Tag, "SELECT id, project_id, name, created_at FROM project_tags WHERE id = $1", tag_id
+    )
+
+
+async def add_tag(tx: Transaction, tag_id: str, project_id: str, name: str, creator_id: str) -> Tag:
+    """Tags a project; a tag that it has, whatever the case, stays as it is and is returned."""
+    tag = await tx.row(
+        Tag,
+        "INSERT INTO project_tags (id, project_id, name, creator_id) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (project_id, lower(name)) DO UPDATE SET name = project_tags.name"
+        " RETURNING id, project_id, name, created_at",
+        tag_id, project_id, name, creator_id,
+    )  # fmt: skip
+    assert tag is not None  # noqa: S101
+    return tag
+
+
+async def remove_tag(tx: Transaction, project_id: str, tag_id: str) -> bool:
+    """Removes a tag; False when the project has no such tag."""
+    removed = await tx.execute(
+        "DELETE FROM project_tags WHERE project_id = $1 AND id = $2", project_id, tag_id
+    )
+    return removed == 1

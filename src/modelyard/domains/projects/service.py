@@ -1,0 +1,210 @@
+"""Rules of projects: what a new one needs, who may own it, what everybody gets."""
+
+import re
+
+import msgspec
+
+from modelyard.domains.projects import queries
+from modelyard.domains.projects.queries import Goal, NewProject, Project, Tag
+from modelyard.domains.projects.wire import CollaboratorRole, NewProjectGoalV1, ProjectStatusV1
+from modelyard.domains.users import Caller, Right, User, find_user, find_user_by_name, on_user_created
+from modelyard.kit import events
+from modelyard.kit.db import Transaction
+from modelyard.kit.errors import BadRequest, NotFound
+from modelyard.kit.ids import new_id
+
+QUICK_START = "quick-start"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class ProjectRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asks for when making a project; the owner is the caller unless named."""
+
+    name: str
+    description: str = ""
+    visibility: str = "Private"
+    owner_id: str | None = None
+    owner_name: str | None = None
+    is_restricted: bool = False
+    billing_tag: str | None = None
+
+
+async def create(tx: Transaction, caller: Caller, wanted: ProjectRequest) -> Project:
+    """A new project; its repository is made when it is first needed.
+
+    Raises BadRequest for a name that is taken or not usable and for an owner that cannot be one,
+    Forbidden when somebody makes projects for others without administering the platform.
+    """
+    if not _NAME.fullmatch(wanted.name) or wanted.name.endswith(".git"):
+        raise BadRequest(
+            "name: a project's name is 1 to 100 letters, digits, dots, dashes or underscores without white"
+            " space, begins with a letter or digit and does not end in .git."
+        )
+    owner = await _owner(tx, caller, wanted)
+    new = NewProject(
+        id=new_id(),
+        owner_id=owner.id,
+        name=wanted.name,
+        description=wanted.description,
+        visibility=wanted.visibility,
+        is_restricted=wanted.is_restricted,
+        billing_tag=wanted.billing_tag,
+    )
+    if not await queries.add_project(tx, new):
+        raise BadRequest(f"{owner.user_name} already has a project named {wanted.name}; choose another name.")
+    await events.record(
+        tx, caller, "project.created", "project", new.id,
+        project_id=new.id, name=new.name, ownerId=owner.id, visibility=new.visibility,
+    )  # fmt: skip
+    project = await queries.find_visible(tx, caller, new.id)
+    assert project is not None  # noqa: S101
+    return project
+
+
+async def _owner(tx: Transaction, caller: Caller, wanted: ProjectRequest) -> User:
+    if wanted.owner_name:
+        owner = await find_user_by_name(tx, wanted.owner_name)
+    else:
+        owner = await find_user(tx, wanted.owner_id or caller.id)
+    if owner is not None and owner.id != caller.id:
+        caller.demand(Right.MANAGE_USERS)
+    if owner is None:
+        caller.demand(Right.MANAGE_USERS)
+        raise BadRequest("There is no account with the id or name that is given as owner.")
+    if owner.kind != "individual":
+        raise BadRequest("An organization cannot own a new project; give a person as owner.")
+    return owner
+
+
+@on_user_created
+async def create_quick_start(tx: Transaction, user: User) -> None:
+    """Gives every new person a small project that runs at once."""
+    if user.kind != "individual":
+        return
+    new = NewProject(
+        id=new_id(),
+        owner_id=user.id,
+        name=QUICK_START,
+        description="A first look: run `python main.py` as a job, then read its log and its results.",
+        visibility="Private",
+        template=QUICK_START,
+    )
+    await queries.add_project(tx, new)
+    await events.record(tx, None, "project.created", "project", new.id, project_id=new.id, name=new.name)
+
+
+async def archive(tx: Transaction, caller: Caller, project: Project) -> None:
+    """Takes a project out of all lists and frees its name; its id goes on to work for old runs."""
+    if not await queries.archive_project(tx, project.id):
+        raise NotFound(f"There is no project with the id {project.id}.")
+    await events.record(tx, caller, "project.archived", "project", project.id, project_id=project.id)
+
+
+async def set_results_branch(tx: Transaction, caller: Caller, project: Project, branch: str) -> None:
+    """Chooses where results of later jobs are committed."""
+    await queries.set_results_branch(tx, project.id, branch)
+    await events.record(
+        tx, caller, "project.resultSettingsChanged", "project", project.id,
+        project_id=project.id, branch=branch, before=project.results_branch,
+    )  # fmt: skip
+
+
+async def set_status(tx: Transaction, caller: Caller, project: Project, wanted: ProjectStatusV1) -> None:
+    """Replaces a project's status as a whole."""
+    await queries.set_status(
+        tx,
+        project.id,
+        wanted.status.value,
+        wanted.is_blocked,
+        wanted.blocked_reason or None,
+        wanted.completed_message or None,
+    )
+    await events.record(
+        tx, caller, "project.statusChanged", "project", project.id,
+        project_id=project.id, status=wanted.status.value, isBlocked=wanted.is_blocked,
+    )  # fmt: skip
+
+
+async def add_collaborator(
+    tx: Transaction, caller: Caller, project: Project, account_id: str, role: CollaboratorRole
+) -> None:
+    """Gives an account a role, or another one; raises BadRequest for the owner and for unknown accounts."""
+    if account_id == project.owner_id:
+        raise BadRequest("The owner of a project has every role in it already.")
+    if await find_user(tx, account_id) is None:
+        raise BadRequest(f"There is no account with the id {account_id[:100]}.")
+    await queries.put_collaborator(tx, project.id, account_id, role.value)
+    await events.record(
+        tx, caller, "project.collaboratorAdded", "project", project.id,
+        project_id=project.id, accountId=account_id, role=role.value,
+    )  # fmt: skip
+
+
+async def remove_collaborator(tx: Transaction, caller: Caller, project: Project, account_id: str) -> None:
+    """Takes an account's role away; raises NotFound."""
+    if not await queries.remove_collaborator(tx, project.id, account_id):
+        raise NotFound(f"The account {account_id[:100]} has no role in this project.")
+    await events.record(
+        tx, caller, "project.collaboratorRemoved", "project", project.id,
+        project_id=project.id, accountId=account_id,
+    )  # fmt: skip
+
+
+async def add_goal(tx: Transaction, caller: Caller, project: Project, wanted: NewProjectGoalV1) -> Goal:
+    """A new goal; raises BadRequest for an unknown assignee."""
+    if wanted.assignee_id and await find_user(tx, wanted.assignee_id) is None:
+        raise BadRequest(f"assigneeId: there is no account with the id {wanted.assignee_id[:100]}.")
+    goal_id = new_id()
+    await queries.add_goal(
+        tx, goal_id, project.id, wanted.title, wanted.description or None, wanted.assignee_id or None,
+        wanted.stage_id or None, caller.id,
+    )  # fmt: skip
+    await events.record(
+        tx, caller, "project.goalAdded", "goal", goal_id, project_id=project.id, title=wanted.title
+    )
+    goal = await queries.find_goal(tx, project.id, goal_id)
+    assert goal is not None  # noqa: S101
+    return goal
+
+
+async def set_goal_complete(
+    tx: Transaction, caller: Caller, project: Project, goal_id: str, is_complete: bool
+) -> Goal:
+    """Notes whether a goal is reached; raises NotFound."""
+    goal = await queries.set_goal_complete(tx, project.id, goal_id, is_complete)
+    if goal is None:
+        raise NotFound(f"This project has no goal with the id {goal_id[:100]}.")
+    await events.record(
+        tx, caller, "project.goalUpdated", "goal", goal_id, project_id=project.id, isComplete=is_complete
+    )
+    return goal
+
+
+async def remove_goal(tx: Transaction, caller: Caller, project: Project, goal_id: str) -> None:
+    """Removes a goal; raises NotFound."""
+    if not await queries.remove_goal(tx, project.id, goal_id):
+        raise NotFound(f"This project has no goal with the id {goal_id[:100]}.")
+    await events.record(tx, caller, "project.goalRemoved", "goal", goal_id, project_id=project.id)
+
+
+async def add_tags(tx: Transaction, caller: Caller, project: Project, names: list[str]) -> list[Tag]:
+    """Tags a project; tags that it has already stay as they are. Raises BadRequest for blank names."""
+    wanted = list({name.strip().lower(): name.strip() for name in names}.values())
+    if not all(wanted):
+        raise BadRequest("A tag is a word; give at least one character that is not white space.")
+    tags = [await queries.add_tag(tx, new_id(), project.id, name, caller.id) for name in wanted]
+    if tags:
+        await events.record(
+            tx, caller, "project.tagged", "project", project.id, project_id=project.id, tags=wanted
+        )
+    return tags
+
+
+async def remove_tag(tx: Transaction, caller: Caller, project: Project, tag_id: str) -> None:
+    """Removes a tag; raises NotFound."""
+    if not await queries.remove_tag(tx, project.id, tag_id):
+        raise NotFound(f"This project has no tag with the id {tag_id[:100]}.")
+    await events.record(
+        tx, caller, "project.untagged", "project", project.id, project_id=project.id, tagId=tag_id
+    )

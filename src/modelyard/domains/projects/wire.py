@@ -1,0 +1,300 @@
+"""Shapes of projects on the wire."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from msgspec import UNSET, Meta, UnsetType
+
+from modelyard.domains.projects.queries import Goal, Project
+from modelyard.domains.users import Right
+from modelyard.kit.wire import MetadataV1, PaginatedMetadataV1, Wire, present
+
+Description = Annotated[str, Meta(max_length=20_000)]
+Title = Annotated[str, Meta(min_length=1, max_length=1_000)]
+Tag = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class _AnyCase(StrEnum):
+    """Values that are read whatever their case and sent as written here."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return next((one for one in cls if isinstance(value, str) and one.lower() == value.lower()), None)
+
+
+class ProjectVisibilityV1(_AnyCase):
+    """Who sees a project without a role in it."""
+
+    PUBLIC = "Public"
+    SEARCHABLE = "Searchable"
+    PRIVATE = "Private"
+
+
+class ResultsBranch(_AnyCase):
+    """Where results of jobs are committed: a branch of their own each, or the main one."""
+
+    ISOLATED = "isolated"
+    MAIN = "main"
+
+
+class CollaboratorRole(_AnyCase):
+    """The roles that can be given away."""
+
+    CONTRIBUTOR = "contributor"
+    LAUNCHER_USER = "launcherUser"
+    RESULTS_CONSUMER = "resultsConsumer"
+    PROJECT_IMPORTER = "projectImporter"
+
+
+class ProjectState(_AnyCase):
+    """Whether work on a project goes on."""
+
+    ACTIVE = "active"
+    COMPLETE = "complete"
+
+
+class GitServiceProviderV1(_AnyCase):
+    """Who serves a git repository."""
+
+    BITBUCKET = "Bitbucket"
+    BITBUCKET_SERVER = "BitbucketServer"
+    GITHUB = "Github"
+    GITHUB_ENTERPRISE = "GithubEnterprise"
+    GITLAB = "GitLab"
+    GITLAB_ENTERPRISE = "GitLabEnterprise"
+    UNKNOWN = "Unknown"
+
+
+class GitReferenceTypeV1(_AnyCase):
+    """What a reference into a git repository names."""
+
+    HEAD = "Head"
+    BRANCH = "Branch"
+    TAG = "Tag"
+    COMMIT = "Commit"
+
+
+class ProviderRepoVisibilityV1(_AnyCase):
+    """Who sees a repository at its provider."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    INTERNAL = "internal"
+
+
+class BillingTagV1(Wire):
+    """What a project's costs are booked on."""
+
+    tag: Tag
+
+
+class ProjectCollaboratorV1(Wire):
+    """A person or organization with a role in a project."""
+
+    id: str
+    role: CollaboratorRole
+
+
+class ProjectRepositoryReferenceV1(Wire):
+    """A reference into a git repository."""
+
+    ref_type: GitReferenceTypeV1
+    value: str | UnsetType | None = UNSET
+
+
+class NewProjectGitRepositoryV1(Wire):
+    """A git repository to build a project on, or to import."""
+
+    uri: str
+    default_ref: ProjectRepositoryReferenceV1 | None = None
+    git_credential_id: str | None = None
+    name: str | None = None
+    service_provider: GitServiceProviderV1 | None = None
+
+
+class RepoToCreateV1(Wire):
+    """A git repository to make at its provider."""
+
+    credential_id: str
+    owner: str
+    repository_to_create_name: str
+    visibility: ProviderRepoVisibilityV1
+    repository_template_name: str | None = None
+    service_provider: GitServiceProviderV1 | None = None
+
+
+class ProjectTemplateDetailsV1(Wire):
+    """A template to make a project from."""
+
+    name: str
+    template_id: str
+    force_import: bool | None = None
+    import_to_main_repo: bool | None = None
+    template_revision_id: str | None = None
+    template_type: str | None = None
+
+
+class NewProjectV1(Wire):
+    """Body of createProject."""
+
+    name: str
+    description: Description
+    visibility: ProjectVisibilityV1
+    billing_tag: BillingTagV1 | None = None
+    is_restricted: bool | None = None
+    main_repository: NewProjectGitRepositoryV1 | None = None
+    owner_id: str | None = None
+    repo_to_create: RepoToCreateV1 | None = None
+    template_details: ProjectTemplateDetailsV1 | None = None
+
+
+class ProjectGitRepositoryV1(Wire):
+    """The main repository of a git-backed project, or an imported one."""
+
+    id: str
+    uri: str
+    service_provider: GitServiceProviderV1
+    default_ref: ProjectRepositoryReferenceV1
+    name: str | UnsetType = UNSET
+
+
+class ProjectV1(Wire):
+    """A project; who works in it is shown to those who may read it."""
+
+    id: str
+    name: str
+    description: str
+    owner_id: str
+    owner_username: str
+    visibility: ProjectVisibilityV1
+    is_restricted: bool
+    collaborators: list[ProjectCollaboratorV1]
+    billing_tag: BillingTagV1 | UnsetType = UNSET
+    internal_tags: list[str] | UnsetType = UNSET
+    main_repository: ProjectGitRepositoryV1 | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, project: Project) -> Self:
+        """A project as its caller may see it."""
+        readable = Right.LIST_PROJECT in project.rights
+        return cls(
+            id=project.id,
+            name=project.name,
+            description=project.description,
+            owner_id=project.owner_id,
+            owner_username=project.owner_name,
+            visibility=ProjectVisibilityV1(project.visibility),
+            is_restricted=project.is_restricted,
+            collaborators=[
+                ProjectCollaboratorV1(id=one["id"], role=CollaboratorRole(one["role"]))
+                for one in project.collaborators
+                if readable
+            ],
+            billing_tag=BillingTagV1(tag=project.billing_tag) if project.billing_tag and readable else UNSET,
+            internal_tags=["restricted"] if project.is_restricted else UNSET,
+        )
+
+
+class ProjectEnvelopeV1(Wire):
+    """One project."""
+
+    project: ProjectV1
+    metadata: MetadataV1
+
+
+class PaginatedProjectsEnvelopeV1(Wire):
+    """A page of projects."""
+
+    projects: list[ProjectV1]
+    metadata: PaginatedMetadataV1
+
+
+class ProjectResultsSettingsV1(Wire):
+    """Where results of jobs are committed."""
+
+    branch: ResultsBranch
+
+
+class ProjectResultsSettingsEnvelopeV1(Wire):
+    """The result settings of one project."""
+
+    results_settings: ProjectResultsSettingsV1
+    metadata: MetadataV1
+
+
+class ProjectCollaboratorEnvelopeV1(Wire):
+    """One collaborator."""
+
+    collaborator: ProjectCollaboratorV1
+    metadata: MetadataV1
+
+
+class ProjectStatusV1(Wire):
+    """Whether work goes on, and an independent block that wins in display; a PUT replaces all."""
+
+    status: ProjectState
+    is_blocked: bool
+    blocked_reason: Description | UnsetType | None = UNSET
+    completed_message: Description | UnsetType | None = UNSET
+
+
+class ProjectStatusEnvelopeV1(Wire):
+    """The status of one project."""
+
+    status: ProjectStatusV1
+    metadata: MetadataV1
+
+
+class NewProjectGoalV1(Wire):
+    """Body of addGoalToProject."""
+
+    title: Title
+    description: Description | None = None
+    assignee_id: str | None = None
+    stage_id: str | None = None
+
+
+class ProjectGoalForUpdateV1(Wire):
+    """Body of updateProjectGoal."""
+
+    is_complete: bool
+
+
+class ProjectGoalV1(Wire):
+    """A goal of a project."""
+
+    id: str
+    project_id: str
+    title: str
+    creator_id: str
+    is_complete: bool
+    created_at: datetime
+    description: str | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, goal: Goal) -> Self:
+        """A stored goal."""
+        return cls(
+            id=goal.id,
+            project_id=goal.project_id,
+            title=goal.title,
+            creator_id=goal.creator_id,
+            is_complete=goal.is_complete,
+            created_at=goal.created_at,
+            description=present(goal.description),
+        )
+
+
+class ProjectGoalEnvelopeV1(Wire):
+    """One goal."""
+
+    goal: ProjectGoalV1
+    metadata: MetadataV1
+
+
+class ProjectGoalsEnvelopeV1(Wire):
+    """All goals of a project."""
+
+    goals: list[ProjectGoalV1]
+    metadata: MetadataV1
