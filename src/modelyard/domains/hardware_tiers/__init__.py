@@ -1,0 +1,25 @@
+"""Hardware tiers: sizes of executions, what the machines have for them, and who may start when."""
+
+from modelyard.domains.hardware_tiers.admission import Admitted, admit
+from modelyard.domains.hardware_tiers.queries import (
+    Tier,
+    find_tier,
+    register_node,
+    release_execution,
+)
+from modelyard.domains.hardware_tiers.service import queue_execution, seed_tiers, tier_for
+from modelyard.domains.hardware_tiers.waiting import Waiting, explain_wait
+
+__all__ = [
+    "Admitted",
+    "Tier",
+    "Waiting",
+    "admit",
+    "explain_wait",
+    "find_tier",
+    "queue_execution",
+    "register_node",
+    "release_execution",
+    "seed_tiers",
+    "tier_for",
+]
