@@ -1,0 +1,123 @@
+"""Building revisions, as durable work of a runner."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import structlog
+
+from modelyard.domains.environments import lifecycle, queries
+from modelyard.domains.environments.builds import KIND
+from modelyard.domains.environments.queries import Revision
+from modelyard.engines.builds import Builder, BuildFailed, BuildRequest, Built
+from modelyard.kit import events
+from modelyard.kit import queries as kit_queries
+from modelyard.kit.db import Database
+from modelyard.kit.work import Kind, Lease, applying
+
+log = structlog.get_logger()
+
+AT_ONCE = 2
+FLUSH_SECONDS = 0.3
+# Jobs that wait for the build are claimed under this kind.
+_WAITING_KIND = "jobs.run"
+
+
+def build_kind(db: Database, builder: Builder) -> Kind:
+    """The kind of work that builds revisions, at most two at a time."""
+    running: set[str] = set()
+
+    async def claim(holder: str, seconds: float) -> list[Lease]:
+        free = AT_ONCE - len(running)
+        if free <= 0:
+            return []
+        return await kit_queries.claim_oldest(db, holder, seconds, KIND, free)
+
+    async def perform(lease: Lease) -> None:
+        running.add(lease.token)
+        try:
+            await _build(db, builder, lease)
+        finally:
+            running.discard(lease.token)
+
+    return Kind(KIND, claim, perform)
+
+
+async def _build(db: Database, builder: Builder, lease: Lease) -> None:
+    """Builds one revision from the start, whatever an earlier try left behind."""
+    revision = await queries.find_revision(db, lease.subject_id)
+    async with applying(db, lease) as tx:
+        if revision is None or not await lifecycle.move(tx, revision.id, "starting"):
+            await kit_queries.finish_work(tx, lease.token)
+            return
+        await queries.clear_build_log(tx, revision.id)
+        await lifecycle.move(tx, revision.id, "building")
+    request = BuildRequest(
+        image=revision.image, instructions=revision.instructions, skip_cache=revision.skip_cache
+    )
+    failure, built = None, None
+    async with _log_of(db, revision.id) as lines:
+        try:
+            built = await builder.build(request, lines.say)
+            lines.say("The environment is built.")
+        except BuildFailed as reason:
+            failure = str(reason)
+        except OSError as error:
+            failure = f"The environment cannot be stored: {error.strerror or error}."
+        if failure:
+            lines.say(failure)
+    await _store(db, lease, revision, built, failure)
+
+
+async def _store(
+    db: Database, lease: Lease, revision: Revision, built: Built | None, failure: str | None
+) -> None:
+    async with applying(db, lease, finish=True) as tx:
+        if built is not None:
+            await lifecycle.move(tx, revision.id, "pushing")
+            await lifecycle.move(tx, revision.id, lifecycle.SUCCEEDED)
+            await queries.set_built(tx, revision.id, built.key, built.lock, built.variables)
+        else:
+            await lifecycle.move(tx, revision.id, lifecycle.FAILED)
+            await queries.set_failure(tx, revision.id, failure or "")
+        outcome = "environment.built" if built else "environment.buildFailed"
+        await events.record(
+            tx, None, outcome, "environment", revision.environment_id, revision=revision.number
+        )
+        await kit_queries.notify(tx, _WAITING_KIND)
+
+
+class _Lines:
+    """Lines of a build that are not stored yet, with strictly increasing times."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[int, str]] = []
+        self._latest = 0
+
+    def say(self, line: str) -> None:
+        """Adds a line."""
+        self._latest = max(time.time_ns(), self._latest + 1)
+        self.waiting.append((self._latest, line))
+
+
+@contextlib.asynccontextmanager
+async def _log_of(db: Database, revision_id: str) -> AsyncIterator[_Lines]:
+    """Lines that are stored every moment while the block runs, and all of them at its end."""
+    lines = _Lines()
+    over = asyncio.Event()
+
+    async def keep_storing() -> None:
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), FLUSH_SECONDS)
+            taken, lines.waiting = lines.waiting, []
+            if taken:
+                await queries.add_build_lines(db, revision_id, taken)
+
+    storing = asyncio.create_task(keep_storing())
+    try:
+        yield lines
+    finally:
+        over.set()
+        await storing
