@@ -6,7 +6,7 @@ Everything blocks; callers use threads.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -69,6 +69,7 @@ class Checkout(msgspec.Struct, frozen=True):
 Changes = Mapping[SafePath, "bytes | Path | None"]
 
 
+@runtime_checkable
 class GitStore(Protocol):
     """Where the files of projects are kept."""
 
