@@ -33,7 +33,7 @@ TAG = "ProjectsFiles"
 PRIVATE_TAG = "Files (private)"
 
 # A file may be named like the routes beside it (`runs`, `files`, `models`, ...): only PUT tells them apart.
-UPLOAD = Rewrite("PUT", re.compile(r"^(/v1/projects/[^/]+/[^/]+)/(?=.)"), r"\1/~upload/")
+UPLOAD = Rewrite("PUT", re.compile(r"^(/v1/projects/[^/]+/[^/]+)/(?=.)", re.DOTALL), r"\1/~upload/")
 
 MAX_COMMITS = 10_000
 WHOLE_BYTES = 2**20

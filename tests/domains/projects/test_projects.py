@@ -1,0 +1,202 @@
+"""Making, listing, reading, archiving projects, and their settings."""
+
+from typing import Any
+
+import pytest
+
+from modelyard.kit.db import Database, Executor
+from tests.client import Modelyard, Person
+from tests.domains.projects.conftest import let, make
+
+PROJECTS = "/api/projects/beta/projects"
+V1 = "/api/projects/v1/projects"
+NOBODY = "0" * 24
+
+
+async def test_a_new_project_belongs_to_its_maker(ada: Person) -> None:
+    made = await make(ada, "churn", billingTag={"tag": "research"}, isRestricted=True)
+    assert (made["name"], made["description"], made["visibility"]) == ("churn", "About churn", "Private")
+    assert (made["ownerId"], made["ownerUsername"]) == (ada.id, "ada")
+    assert made["collaborators"] == []
+    assert made["billingTag"] == {"tag": "research"}
+    assert made["internalTags"] == ["restricted"]
+    assert (await ada.get(f"{V1}/{made['id']}"))["project"] == made
+
+
+@pytest.mark.parametrize(
+    "name", ["", "two words", "a\nb", "ä", "a/b", "-a", "..", "x.git", "n" * 101, "a\0b"]
+)
+async def test_names_that_cannot_be_used_are_refused(ada: Person, name: str) -> None:
+    body = {"name": name, "description": "", "visibility": "Private"}
+    assert "name" in (await ada.post(PROJECTS, body, expect=400))["message"]
+
+
+async def test_a_name_is_taken_once_per_owner_whatever_its_case(ada: Person, bob: Person) -> None:
+    await make(ada, "churn")
+    body = {"name": "Churn", "description": "", "visibility": "Private"}
+    assert "already has" in (await ada.post(PROJECTS, body, expect=400))["message"]
+    await make(bob, "churn")
+
+
+async def test_bodies_that_are_not_a_project_are_refused_with_the_field(ada: Person) -> None:
+    good = {"name": "x", "description": "", "visibility": "Private"}
+    assert "visibility" in (await ada.post(PROJECTS, good | {"visibility": "Secret"}, expect=400))["message"]
+    assert (
+        "description"
+        in (await ada.post(PROJECTS, {"name": "x", "visibility": "Public"}, expect=400))["message"]
+    )
+    await ada.post(PROJECTS, good | {"description": "d" * 20_001}, expect=400)
+    assert "stored" in (await ada.post(PROJECTS, good | {"description": "a\0b"}, expect=400))["message"]
+    response = await ada.request("POST", PROJECTS, content=b'{"name": ')
+    assert response.status_code == 400
+
+
+async def test_visibility_is_read_whatever_its_case_and_sent_as_the_contract_says(ada: Person) -> None:
+    assert (await make(ada, "open", "public"))["visibility"] == "Public"
+
+
+async def test_git_backed_projects_are_refused_clearly(ada: Person) -> None:
+    body = {
+        "name": "x",
+        "description": "",
+        "visibility": "Private",
+        "mainRepository": {"uri": "https://example.org/x.git"},
+    }
+    assert "git-backed" in (await ada.post(PROJECTS, body, expect=400))["message"]
+
+
+async def test_only_administrators_make_projects_for_others(admin: Person, ada: Person, bob: Person) -> None:
+    made = await make(admin, "for-ada", ownerId=ada.id)
+    assert made["ownerUsername"] == "ada"
+    body = {"name": "x", "description": "", "visibility": "Private", "ownerId": ada.id}
+    await bob.post(PROJECTS, body, expect=403)
+    assert "owner" in (await admin.post(PROJECTS, body | {"ownerId": NOBODY}, expect=400))["message"]
+
+
+async def test_an_organization_cannot_own_a_new_project(admin: Person, db: Database) -> None:
+    await db.execute("INSERT INTO users (id, kind, user_name) VALUES ($1, 'organization', 'lab')", "1" * 24)
+    body = {"name": "x", "description": "", "visibility": "Private", "ownerId": "1" * 24}
+    assert "organization" in (await admin.post(PROJECTS, body, expect=400))["message"]
+
+
+async def test_a_list_holds_own_shared_and_open_projects_newest_first(
+    ada: Person, bob: Person, admin: Person
+) -> None:
+    await make(ada, "secret")
+    shared = await make(ada, "shared")
+    await let(ada, shared, bob, "resultsConsumer")
+    await make(ada, "open", "Public")
+    await make(ada, "findable", "Searchable")
+    listed = await bob.get(PROJECTS)
+    assert [one["name"] for one in listed["projects"]] == ["findable", "open", "shared", "quick-start"]
+    assert listed["metadata"]["totalCount"] == 4
+    page = await bob.get(PROJECTS, offset=1, limit=2)
+    assert [one["name"] for one in page["projects"]] == ["open", "shared"]
+    everything = await admin.get(PROJECTS)
+    assert "secret" in {one["name"] for one in everything["projects"]}
+    await bob.get(PROJECTS, offset=-1, expect=400)
+
+
+async def test_a_list_costs_two_queries_beside_authentication(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await make(ada, f"p{number}")
+    await ada.get(PROJECTS)
+    statements: list[str] = []
+    run = Executor._run
+
+    async def counted(self: Executor, method: Any, sql: str, args: Any) -> Any:
+        statements.append(sql)
+        return await run(self, method, sql, args)
+
+    monkeypatch.setattr(Executor, "_run", counted)
+    await ada.get(PROJECTS)
+    assert len(statements) == 3
+    statements.clear()
+    await ada.get("/v4/gateway/projects", relationship="Owned")
+    assert len(statements) == 3
+
+
+async def test_an_unknown_and_an_invisible_project_look_the_same(
+    bob: Person, project: dict[str, Any], modelyard: Modelyard
+) -> None:
+    invisible = (await bob.get(f"{V1}/{project['id']}", expect=404))["message"]
+    unknown = (await bob.get(f"{V1}/{NOBODY}", expect=404))["message"]
+    assert invisible.replace(project["id"], "") == unknown.replace(NOBODY, "")
+    await modelyard.stranger().get(f"{V1}/{project['id']}", expect=401)
+    await bob.get(f"{V1}/a%00b", expect=400)
+
+
+async def test_a_searchable_project_is_found_but_not_readable(
+    ada: Person, bob: Person, admin: Person
+) -> None:
+    made = await make(ada, "findable", "Searchable")
+    await let(ada, made, admin, "contributor")
+    found = next(one for one in (await bob.get(PROJECTS))["projects"] if one["name"] == "findable")
+    assert found["collaborators"] == []
+    assert "ListProject" in (await bob.get(f"{V1}/{made['id']}", expect=403))["message"]
+
+
+async def test_an_archived_project_is_gone_and_its_name_is_free(
+    ada: Person, project: dict[str, Any], db: Database
+) -> None:
+    assert (await ada.delete(f"{PROJECTS}/{project['id']}"))["success"] is True
+    await ada.get(f"{V1}/{project['id']}", expect=404)
+    await ada.delete(f"{PROJECTS}/{project['id']}", expect=404)
+    assert [one["name"] for one in (await ada.get(PROJECTS))["projects"]] == ["quick-start"]
+    again = await make(ada, "churn")
+    assert again["id"] != project["id"]
+    actions = await db.values("SELECT action FROM events WHERE project_id = $1 ORDER BY id", project["id"])
+    assert actions == ["project.created", "project.archived"]
+
+
+async def test_only_the_owner_archives(ada: Person, bob: Person, project: dict[str, Any]) -> None:
+    await let(ada, project, bob, "contributor")
+    message = (await bob.delete(f"{PROJECTS}/{project['id']}", expect=403))["message"]
+    assert "ArchiveProject" in message
+    assert "ada/churn" in message
+
+
+async def test_result_settings_are_read_by_readers_and_changed_by_the_owner(
+    ada: Person, bob: Person, project: dict[str, Any]
+) -> None:
+    path = f"{PROJECTS}/{project['id']}/results-settings"
+    await bob.get(path, expect=404)
+    await let(ada, project, bob, "contributor")
+    assert (await bob.get(path))["resultsSettings"] == {"branch": "main"}
+    await bob.put(path, {"branch": "isolated"}, expect=403)
+    await ada.put(path, {"branch": "elsewhere"}, expect=400)
+    assert (await ada.put(path, {"branch": "isolated"}))["resultsSettings"] == {"branch": "isolated"}
+    assert (await bob.get(path))["resultsSettings"] == {"branch": "isolated"}
+
+
+async def test_status_is_replaced_as_a_whole(ada: Person, bob: Person, project: dict[str, Any]) -> None:
+    path = f"{V1}/{project['id']}/status"
+    blocked = {"status": "active", "isBlocked": True, "blockedReason": "no data"}
+    assert (await ada.put(path, blocked))["status"] == blocked
+    complete = {"status": "complete", "isBlocked": False, "completedMessage": "done", "blockedReason": None}
+    reply = await ada.put(path, complete)
+    assert reply["status"] == {"status": "complete", "isBlocked": False, "completedMessage": "done"}
+    private = await ada.get(f"/v4/projects/{project['id']}")
+    assert private["status"] == {"status": "complete", "isBlocked": False, "completedMessage": "done"}
+    await ada.put(path, {"status": "paused", "isBlocked": False}, expect=400)
+    await let(ada, project, bob, "launcherUser")
+    await bob.put(path, blocked, expect=403)
+
+
+async def test_collaborators_come_change_roles_and_go(
+    ada: Person, bob: Person, project: dict[str, Any]
+) -> None:
+    path = f"{V1}/{project['id']}/collaborators"
+    await let(ada, project, bob, "launcherUser")
+    await let(ada, project, bob, "contributor")
+    seen = (await bob.get(f"{V1}/{project['id']}"))["project"]
+    assert seen["collaborators"] == [{"id": bob.id, "role": "contributor"}]
+    await bob.post(path, {"id": bob.id, "role": "contributor"}, expect=403)
+    await ada.post(path, {"id": NOBODY, "role": "contributor"}, expect=400)
+    await ada.post(path, {"id": ada.id, "role": "contributor"}, expect=400)
+    await ada.post(path, {"id": bob.id, "role": "owner"}, expect=400)
+    await ada.delete(f"{path}/{bob.id}")
+    await ada.delete(f"{path}/{bob.id}", expect=404)
+    await bob.get(f"{V1}/{project['id']}", expect=404)
