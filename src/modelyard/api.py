@@ -42,7 +42,7 @@ async def serve(settings: Settings, dsn: str) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(serving, GRACE_SECONDS)
     log.info("stopped")
@@ -50,7 +50,6 @@ async def serve(settings: Settings, dsn: str) -> None:
 
 def main() -> None:
     """Runs the API of the home and database that the environment names."""
-
 
     settings = load_settings()
     log_to_home("api", settings)

@@ -13,24 +13,50 @@ from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ASGIApp
 
 from modelyard import __version__, platform
+from modelyard.domains.environments import legacy as environments_legacy
+from modelyard.domains.environments import routes as environments
+from modelyard.domains.environments import seed_environments
+from modelyard.domains.hardware_tiers import legacy as hardware_tiers_legacy
+from modelyard.domains.hardware_tiers import routes as hardware_tiers
+from modelyard.domains.hardware_tiers import seed_tiers
+from modelyard.domains.jobs import legacy as jobs_legacy
+from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.projects import Uploads
 from modelyard.domains.projects import files as project_files
 from modelyard.domains.projects import legacy as projects_legacy
 from modelyard.domains.projects import routes as projects
-from modelyard.domains.users import Caller, authenticate
+from modelyard.domains.users import Caller, authenticate, ensure_administrator
 from modelyard.domains.users import legacy as users_legacy
 from modelyard.domains.users import routes as users
+from modelyard.engines.compute.machine import machine
 from modelyard.engines.git import GitStore
 from modelyard.engines.git.local import LocalGitStore
+from modelyard.engines.logs import LogStore
+from modelyard.engines.logs.local import LocalLogStore
+from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, Transaction, connect
 from modelyard.kit.description import JsonDescription
 from modelyard.kit.edge import Edge
 from modelyard.kit.failures import render_failure
+from modelyard.kit.migrations import migrate
 from modelyard.kit.operation import operations_of
 from modelyard.kit.paging import page_of_ten
 from modelyard.settings import Settings
 
-OPERATIONS = operations_of(platform, users, users_legacy, projects, projects_legacy, project_files)
+OPERATIONS = operations_of(
+    platform,
+    users,
+    users_legacy,
+    projects,
+    projects_legacy,
+    project_files,
+    hardware_tiers,
+    hardware_tiers_legacy,
+    environments,
+    environments_legacy,
+    jobs,
+    jobs_legacy,
+)
 
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
@@ -42,6 +68,8 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         "caller": Provide(_caller),
         "git": Provide(_git, sync_to_thread=False),
         "uploads": Provide(_uploads, sync_to_thread=False),
+        "log_store": Provide(_log_store, sync_to_thread=False),
+        "vault": Provide(_vault, sync_to_thread=False),
     }
     return Litestar(
         route_handlers=OPERATIONS,
@@ -70,13 +98,26 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.git = LocalGitStore(settings.home_path / "repos")
         app.state.uploads = Uploads(settings.home_path / "uploads", settings.max_upload_bytes)
         app.state.uploads.sweep(2 * settings.upload_timeout_seconds)
+        app.state.log_store = LocalLogStore(settings.home_path / "runs")
+        app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:
+            await _fill(app.state.db, app.state.vault, settings)
             yield
         finally:
             await app.state.db.close()
 
     return lifespan
+
+
+async def _fill(db: Database, vault: Vault, settings: Settings) -> None:
+    """Brings the database up to date and makes what a fresh installation has."""
+    await migrate(db)
+    here = machine()
+    await seed_tiers(db, here.cores, here.memory_bytes, here.gpus)
+    await seed_environments(db, vault)
+    if settings.admin_api_key:
+        await ensure_administrator(db, settings.admin_api_key)
 
 
 def _database(state: State) -> Database:
@@ -97,6 +138,16 @@ def _git(state: State) -> GitStore:
 def _uploads(state: State) -> Uploads:
     uploads: Uploads = state.uploads
     return uploads
+
+
+def _log_store(state: State) -> LogStore:
+    store: LogStore = state.log_store
+    return store
+
+
+def _vault(state: State) -> Vault:
+    vault: Vault = state.vault
+    return vault
 
 
 async def _transaction(state: State) -> AsyncIterator[Transaction]:

@@ -108,13 +108,17 @@ def _wait_for_build(server: Server, environment: dict[str, Any]) -> None:
     path = f"/api/environments/v1/environments/{environment['id']}"
     deadline = time.monotonic() + BUILD_SECONDS
     with Progress(*columns, console=out) as progress:
-        bar = progress.add_task("   building the environment (really: packages are resolved and installed)", total=100)
+        bar = progress.add_task(
+            "   building the environment (really: packages are resolved and installed)", total=100
+        )
         status = ""
         while status != "succeeded":
             status = server.get(path)["environment"]["latestRevision"].get("status", "queued")
             progress.update(bar, completed=BUILD_PARTS.get(status, 0))
             if status in {"failed", "killed"} or time.monotonic() > deadline:
-                lines = server.get(f"/v4/environments/{environment['id']}/revisions/{revision['id']}/buildLogs")
+                lines = server.get(
+                    f"/v4/environments/{environment['id']}/revisions/{revision['id']}/buildLogs"
+                )
                 raise CommandError(f"The environment was not built ({status}):\n{_last_lines(lines)}")
             time.sleep(0.1)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from modelyard.cli.output import out
-from modelyard.engines.compute import isolation_report, machine
+from modelyard.engines.compute.machine import machine
+from modelyard.engines.compute.sandbox import isolation_report
 from modelyard.settings import BadSettings, load_settings
 
 

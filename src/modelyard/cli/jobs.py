@@ -31,7 +31,9 @@ def run(
     environment: Annotated[str | None, typer.Option(help="Environment, by name or id.")] = None,
     tier: Annotated[str | None, typer.Option(help="Hardware tier.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the job.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")
+    ] = False,
     folder: Annotated[Path, typer.Option(help="Folder that becomes the project's files.")] = Path(),
 ) -> None:
     """Upload the current folder as a commit and run a command on it as a job."""
@@ -48,7 +50,10 @@ def run(
         "environmentId": _environment_id(server, environment),
     }
     job = server.post("/api/jobs/v1/jobs", body)["job"]
-    err.print(f"Job #{job['number']} of {found['name']} started at commit {commit[:10]}: {job['id']}", highlight=False)
+    err.print(
+        f"Job #{job['number']} of {found['name']} started at commit {commit[:10]}: {job['id']}",
+        highlight=False,
+    )
     if follow:
         sys.exit(follow_job(server, job["id"]))
 
@@ -108,7 +113,9 @@ def find_project(server: Server, name: str | None) -> dict[str, Any]:
 def upload_folder(server: Server, project_id: str, folder: Path) -> str:
     """Makes a commit whose tree is the folder, but for what its .dominoignore leaves out; the commit id."""
     return str(
-        server.upload("POST", f"/v4/projects/{project_id}/commits", _packed(folder), replace="true")["commitId"]
+        server.upload("POST", f"/v4/projects/{project_id}/commits", _packed(folder), replace="true")[
+            "commitId"
+        ]
     )
 
 
@@ -173,7 +180,7 @@ def _packed(folder: Path) -> Iterator[bytes]:
     """The folder as a tar stream, one file in memory at a time at most in pieces."""
     ignore_file = folder / ".dominoignore"
     lines = ignore_file.read_text().splitlines() if ignore_file.is_file() else []
-    ignored = pathspec.PathSpec.from_lines("gitwildmatch", IGNORED + lines)
+    ignored = pathspec.GitIgnoreSpec.from_lines(IGNORED + lines)
     buffer = _Pieces()
     with tarfile.open(fileobj=buffer, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for path in _files(folder, ignored):
@@ -182,11 +189,13 @@ def _packed(folder: Path) -> Iterator[bytes]:
     yield from buffer.taken()
 
 
-def _files(folder: Path, ignored: pathspec.PathSpec) -> Iterator[Path]:
+def _files(folder: Path, ignored: pathspec.GitIgnoreSpec) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         here = Path(root)
         folders[:] = sorted(
-            name for name in folders if not ignored.match_file((here / name).relative_to(folder).as_posix() + "/")
+            name
+            for name in folders
+            if not ignored.match_file((here / name).relative_to(folder).as_posix() + "/")
         )
         for name in sorted(names):
             path = here / name

@@ -42,6 +42,15 @@ async def migrate(database: Database) -> list[str]:
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
+async def is_current(database: Database) -> bool:
+    """Whether every migration of this program has been applied."""
+    async with database.connection() as connection:
+        if await connection.fetchval("SELECT to_regclass('migrations')") is None:
+            return False
+        applied = {row["number"] for row in await connection.fetch("SELECT number FROM migrations")}
+    return migrations().keys() <= applied
+
+
 async def _apply(connection: Any) -> list[str]:
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations (number int PRIMARY KEY, name text NOT NULL,"

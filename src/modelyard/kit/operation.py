@@ -49,7 +49,7 @@ def operation(
             raise TypeError(f"{function.__name__} must take {guard.provides!r}, or its guard never runs")
         dependencies = {guard.provides: Provide(guard.load)} if guard else {}
         for name, load in options.pop("provide", {}).items():
-            dependencies[name] = Provide(load, sync_to_thread=False)
+            dependencies[name] = Provide(load, sync_to_thread=None if inspect.iscoroutinefunction(load) else False)
         name = operation_id or _camel(function.__name__)
         return HTTPRouteHandler(
             url,

@@ -71,15 +71,14 @@ async def claim_oldest(db: Executor, holder: str, seconds: float, kind: str, lim
     )  # fmt: skip
 
 
-async def claim_subjects(
-    db: Executor, holder: str, seconds: float, kind: str, subjects: list[str]
-) -> list[Lease]:
-    """Leases the waiting work of chosen subjects; those that another holder took meanwhile are missing."""
+async def claim_admitted(db: Executor, holder: str, seconds: float, kind: str) -> list[Lease]:
+    """Leases the waiting work of a kind whose resources this holder has admitted."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3"  # noqa: S608
-        f" AND subject_id = ANY($4) AND lease_token IS NULL FOR UPDATE SKIP LOCKED) {_CLAIMED}",
-        holder, seconds, kind, subjects,
+        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT q.id FROM work q JOIN executions e"  # noqa: S608
+        " ON e.id = q.subject_id WHERE q.kind = $3 AND e.node = $1 AND q.lease_token IS NULL"
+        f" AND q.available_at <= now() FOR UPDATE OF q SKIP LOCKED) {_CLAIMED}",
+        holder, seconds, kind,
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ CREATE TABLE run_tokens (
     digest     bytea NOT NULL,
     run_id     text NOT NULL,
     user_id    text NOT NULL REFERENCES users ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX run_tokens_of_run ON run_tokens (run_id);

@@ -82,7 +82,9 @@ class BuildLine(msgspec.Struct, frozen=True):
     line: str
 
 
-async def find_visible(db: Executor, environment_id: str, account_id: str, *, is_admin: bool) -> Environment | None:
+async def find_visible(
+    db: Executor, environment_id: str, account_id: str, *, is_admin: bool
+) -> Environment | None:
     """The environment with this id, when the account may see it."""
     return await db.row(
         Environment,
@@ -115,7 +117,13 @@ async def is_empty(db: Executor) -> bool:
 
 
 async def add_environment(
-    tx: Transaction, environment_id: str, name: str, owner_id: str | None, visibility: str, *, is_default: bool
+    tx: Transaction,
+    environment_id: str,
+    name: str,
+    owner_id: str | None,
+    visibility: str,
+    *,
+    is_default: bool,
 ) -> None:
     """Adds an environment without revisions."""
     await tx.execute(
@@ -142,7 +150,9 @@ async def add_revision(tx: Transaction, new: NewRevision) -> Revision:
 
 async def find_revision(db: Executor, revision_id: str) -> Revision | None:
     """The revision with this id."""
-    return await db.row(Revision, f"SELECT {_REVISION} FROM environment_revisions r WHERE r.id = $1", revision_id)  # noqa: S608
+    return await db.row(
+        Revision, f"SELECT {_REVISION} FROM environment_revisions r WHERE r.id = $1", revision_id
+    )  # noqa: S608
 
 
 async def latest_revision(db: Executor, environment_id: str) -> Revision | None:
@@ -179,7 +189,9 @@ async def set_status(
     return moved == 1
 
 
-async def set_built(tx: Transaction, revision_id: str, key: str, lock: str, variables: dict[str, str]) -> None:
+async def set_built(
+    tx: Transaction, revision_id: str, key: str, lock: str, variables: dict[str, str]
+) -> None:
     """Stores what a build made; the revision becomes the selected one unless a newer one is."""
     await tx.execute(
         "UPDATE environment_revisions SET build_key = $2, lock = $3, build_variables = $4, failure = NULL"
@@ -201,7 +213,9 @@ async def set_failure(tx: Transaction, revision_id: str, failure: str) -> None:
 
 async def statuses(db: Executor, revision_ids: list[str]) -> dict[str, str | None]:
     """The build states of revisions."""
-    rows = await db.rows(dict, "SELECT id, status FROM environment_revisions WHERE id = ANY($1)", revision_ids)
+    rows = await db.rows(
+        dict, "SELECT id, status FROM environment_revisions WHERE id = ANY($1)", revision_ids
+    )
     return {row["id"]: row["status"] for row in rows}
 
 

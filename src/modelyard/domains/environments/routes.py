@@ -71,9 +71,7 @@ async def update_environment_revision_is_restricted(
 ) -> EnvironmentRevisionUpdateEnvelopeV1:
     """Say whether restricted projects may use a revision."""
     revision = await service.revision_of(tx, access.environment, revisionId)
-    await service.restrict(
-        tx, access.caller, access.environment, revision, restricted=data.is_restricted
-    )
+    await service.restrict(tx, access.caller, access.environment, revision, restricted=data.is_restricted)
     return EnvironmentRevisionUpdateEnvelopeV1(id=revision.id)
 
 

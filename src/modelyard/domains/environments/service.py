@@ -1,7 +1,5 @@
 """Rules of environments: making them and their revisions, restricting, archiving."""
 
-
-
 import msgspec
 
 from modelyard.domains.environments import builds, queries
@@ -41,7 +39,9 @@ async def create(tx: Transaction, vault: Vault, caller: Caller, new: NewEnvironm
     environment_id = new_id()
     owner_id = None if visibility == "global" else caller.id
     await queries.add_environment(tx, environment_id, name, owner_id, visibility, is_default=False)
-    revision = _copied(source[1], environment_id, caller) if source else _new(vault, environment_id, caller, new)
+    revision = (
+        _copied(source[1], environment_id, caller) if source else _new(vault, environment_id, caller, new)
+    )
     await queries.add_revision(tx, revision)
     await builds.ensure_building(tx, revision.id)
     await events.record(tx, caller, "environment.created", "environment", environment_id, name=name)
@@ -93,7 +93,9 @@ async def archive(tx: Transaction, caller: Caller, environment: Environment) -> 
     return msgspec.structs.replace(environment, is_archived=True)
 
 
-async def _source(tx: Transaction, caller: Caller, environment_id: str | None) -> tuple[Environment, Revision] | None:
+async def _source(
+    tx: Transaction, caller: Caller, environment_id: str | None
+) -> tuple[Environment, Revision] | None:
     if not environment_id:
         return None
     environment = await visible_environment(tx, caller, environment_id)

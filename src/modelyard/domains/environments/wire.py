@@ -201,5 +201,3 @@ class UseableEnvironments(Wire):
 
     environments: list[ListedEnvironment]
     currently_selected_environment: ListedEnvironment | UnsetType = UNSET
-
-

@@ -2,7 +2,10 @@
 
 from modelyard.domains.hardware_tiers.admission import Admitted, admit
 from modelyard.domains.hardware_tiers.queries import (
+    Execution,
+    Node,
     Tier,
+    find_execution,
     find_tier,
     register_node,
     release_execution,
@@ -12,10 +15,13 @@ from modelyard.domains.hardware_tiers.waiting import Waiting, explain_wait
 
 __all__ = [
     "Admitted",
+    "Execution",
+    "Node",
     "Tier",
     "Waiting",
     "admit",
     "explain_wait",
+    "find_execution",
     "find_tier",
     "queue_execution",
     "register_node",

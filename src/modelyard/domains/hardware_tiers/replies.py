@@ -53,7 +53,9 @@ def tier_from(given: HardwareTierV1) -> Tier:
 def _tier(body: dict[str, Any], *, flags: dict[str, Any], memory: int, created: datetime) -> Tier:
     kept = {name: body[name] for name in _KEPT if body.get(name) is not None}
     kept["resources"] = {k: v for k, v in body["resources"].items() if v is not None}
-    kept["flags"] = {name: value for name, value in flags.items() if name not in _ACTIVE and value is not None}
+    kept["flags"] = {
+        name: value for name, value in flags.items() if name not in _ACTIVE and value is not None
+    }
     gpus = kept.get("gpuConfiguration", {}).get("numberOfGpus", 0)
     return Tier(
         id=body["id"],

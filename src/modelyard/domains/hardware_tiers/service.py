@@ -12,6 +12,7 @@ from modelyard.domains.users import Caller
 from modelyard.kit import events
 from modelyard.kit.db import Database, Executor, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
+from modelyard.kit.paging import Page
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _GIB = 2**30
@@ -29,7 +30,9 @@ async def tier_for(db: Executor, wanted: str | None) -> Tier:
         for node in nodes
     )
     if nodes and not fits:
-        raise BadRequest(f"The hardware tier {tier.id} is larger than any machine here; choose a smaller one.")
+        raise BadRequest(
+            f"The hardware tier {tier.id} is larger than any machine here; choose a smaller one."
+        )
     return tier
 
 
@@ -74,7 +77,7 @@ async def archive_tier(tx: Transaction, caller: Caller, tier: Tier) -> Tier:
 
 async def seed_tiers(db: Database, cores: int, memory_bytes: int, gpus: int) -> None:
     """Makes the tiers of a fresh installation from the size of its machine; existing ones stay."""
-    page = queries.Page(0, 1)
+    page = Page(0, 1)
     if (await queries.list_tiers(db, page, archived=True)).total:
         return
     usable = int(memory_bytes * 0.9)

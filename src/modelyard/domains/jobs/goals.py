@@ -13,7 +13,9 @@ from modelyard.kit.wire import present
 
 async def linked(db: Database, job: Job) -> list[LinkedGoalV1]:
     """The goals that a job serves and that still exist."""
-    found = [await find_goal(db, job.project_id, goal_id) for goal_id in await queries.goal_ids_of(db, job.id)]
+    found = [
+        await find_goal(db, job.project_id, goal_id) for goal_id in await queries.goal_ids_of(db, job.id)
+    ]
     return [_reply(job, goal) for goal in found if goal]
 
 

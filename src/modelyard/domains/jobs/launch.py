@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -33,6 +33,27 @@ class Places(msgspec.Struct, frozen=True):
     virtual_environment: str
 
 
+def places_of(folder: Path, environment: Path, *, isolated: bool) -> Places:
+    """Where a run finds its things: at Domino's paths when it is isolated, else in its own folder."""
+    if isolated:
+        return Places(
+            working_dir="/mnt",
+            datasets_dir="/domino/datasets",
+            token_file="/var/lib/domino/home/.api/token",  # noqa: S106 - a path
+            temporary_dir="/tmp",  # noqa: S108 - private to the run
+            script="/domino/launch.sh",
+            virtual_environment=str(environment),
+        )
+    return Places(
+        working_dir=str(folder / "work"),
+        datasets_dir=str(folder / "datasets"),
+        token_file=str(folder / "token" / "token"),
+        temporary_dir=str(folder / "tmp"),
+        script=str(folder / "launch.sh"),
+        virtual_environment=str(environment),
+    )
+
+
 def command_words(command: str) -> list[str]:
     """The words to execute: a script file by its interpreter, shell text by a shell, else as they are."""
     try:
@@ -59,7 +80,9 @@ def script_of(job: Job, built: BuiltRevision) -> str | None:
     parts = ["#!/bin/sh"]
     for text in before:
         if text:
-            parts.append(f"( set -e\n{text}\n) || {{ echo 'A setup script of the environment failed.' >&2; exit 1; }}")
+            parts.append(
+                f"( set -e\n{text}\n) || {{ echo 'A setup script of the environment failed.' >&2; exit 1; }}"
+            )
     parts.append(f"{shlex.join(command_words(job.command))}\ncode=$?")
     if built.post_run_script:
         parts.append(f"(\n{built.post_run_script}\n)")

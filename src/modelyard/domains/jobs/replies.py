@@ -33,7 +33,9 @@ def job_details(job: Job, tags: list[Tag], goal_ids: list[str], waiting: Waiting
         comments_count=0,
         queued_job_status_details=(
             QueuedJobStatusDetailsV1(
-                expected_wait=waiting.expected_wait, explanation=waiting.explanation, help_text=waiting.help_text
+                expected_wait=waiting.expected_wait,
+                explanation=waiting.explanation,
+                help_text=waiting.help_text,
             )
             if waiting
             else UNSET

@@ -154,7 +154,9 @@ async def add_job_tag(access: JobAccess, tx: Transaction, data: TagToAddV1) -> T
     return TagEnvelopeV1(tag=tag_reply(tag), metadata=metadata())
 
 
-@operation("DELETE", "/api/jobs/v1/jobs/{jobId:str}/tags/{tagId:str}", guard=job_with(Right.VIEW_JOBS), tag=TAG)
+@operation(
+    "DELETE", "/api/jobs/v1/jobs/{jobId:str}/tags/{tagId:str}", guard=job_with(Right.VIEW_JOBS), tag=TAG
+)
 async def remove_job_tag(access: JobAccess, tx: Transaction, tagId: str, projectId: str) -> DeleteEnvelopeV1:
     """Remove a tag from a job."""
     _same_project(access, projectId)
@@ -189,5 +191,3 @@ def _refuse_unsupported(data: NewJobV1) -> None:
             raise BadRequest(f"{name}: this server has none of these; leave the field out.")
     if data.main_repo_git_ref and data.main_repo_git_ref.value:
         raise BadRequest("mainRepoGitRef: this project has no main git repository; leave the field out.")
-
-

@@ -199,7 +199,7 @@ class QueuedJobStatusDetailsV1(Wire):
     help_text: str
 
 
-class JobDetailsV1(JobV1):
+class JobDetailsV1(JobV1, kw_only=True):
     """A job as it is read by itself."""
 
     tags: list[TagV1]

@@ -12,7 +12,7 @@ from modelyard.domains.users.permissions import (
     project_rights,
 )
 from modelyard.domains.users.queries import User, find_user, find_user_by_name
-from modelyard.domains.users.run_tokens import issue_run_token, revoke_run_tokens
+from modelyard.domains.users.run_tokens import extend_run_token, issue_run_token, revoke_run_tokens
 from modelyard.domains.users.service import create_user, ensure_administrator, on_user_created
 from modelyard.domains.users.wire import NewUser
 
@@ -33,6 +33,7 @@ __all__ = [
     "caller_of",
     "create_user",
     "ensure_administrator",
+    "extend_run_token",
     "find_user",
     "find_user_by_name",
     "issue_run_token",

@@ -185,6 +185,16 @@ async def add_run_token(
     )  # fmt: skip
 
 
+async def extend_first_run_token(db: Executor, run_id: str, seconds: float) -> None:
+    """Prolongs the oldest token of a run."""
+    await db.execute(
+        "UPDATE run_tokens SET expires_at = now() + $2 * interval '1 second' WHERE lookup = (SELECT lookup"
+        " FROM run_tokens WHERE run_id = $1 ORDER BY created_at LIMIT 1)",
+        run_id,
+        seconds,
+    )
+
+
 async def delete_run_tokens(db: Executor, run_id: str) -> None:
     """Ends all tokens of a run."""
     await db.execute("DELETE FROM run_tokens WHERE run_id = $1 OR expires_at < now()", run_id)

@@ -14,6 +14,11 @@ async def issue_run_token(db: Executor, run_id: str, user_id: str, seconds: floa
     return token
 
 
+async def extend_run_token(db: Executor, run_id: str, seconds: float) -> None:
+    """Prolongs the first token of a run, which the run has as a variable."""
+    await queries.extend_first_run_token(db, run_id, seconds)
+
+
 async def revoke_run_tokens(db: Executor, run_id: str) -> None:
     """Ends all tokens of a run that is over."""
     await queries.delete_run_tokens(db, run_id)

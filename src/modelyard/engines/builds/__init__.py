@@ -6,8 +6,11 @@ from typing import Protocol
 
 import msgspec
 
+from modelyard.engines.compute import Mount
+
 Say = Callable[[str], None]
-Wrap = Callable[[Sequence[str], Sequence[Path]], list[str]]
+# Isolates a command line, given the folders it may write and read: arguments, mounts, working folder.
+Wrap = Callable[[Sequence[str], Sequence[Mount], str], list[str]]
 
 
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):

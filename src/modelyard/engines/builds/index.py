@@ -67,7 +67,9 @@ def _pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
             continue
         for section in ("global", "install"):
             if parser.has_section(section):
-                settings.update({name: parser.get(section, name) for name in _NAMES if parser.has_option(section, name)})
+                settings.update(
+                    {name: parser.get(section, name) for name in _NAMES if parser.has_option(section, name)}
+                )
     for name in _NAMES:
         if value := environ.get("PIP_" + name.upper().replace("-", "_")):
             settings[name] = value
@@ -81,7 +83,9 @@ def _files(environ: Mapping[str, str]) -> list[Path]:
         return []
     home = Path(environ.get("HOME") or Path.home())
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    shared = [Path(folder) / "pip" / "pip.conf" for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")]
+    shared = [
+        Path(folder) / "pip" / "pip.conf" for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")
+    ]
     user = [home / ".pip" / "pip.conf", config / "pip" / "pip.conf"]
     if sys.platform == "darwin":
         shared.append(Path("/Library/Application Support/pip/pip.conf"))

@@ -19,11 +19,14 @@ import uv
 from modelyard.engines.builds import Built, BuildFailed, BuildRequest, Say, Wrap
 from modelyard.engines.builds.index import index_environment, local_folders, masked
 from modelyard.engines.builds.instructions import Plan, read_instructions
+from modelyard.engines.compute import Mount
 
 _COMPLETE = "modelyard-complete.json"
 _PYTHON = re.compile(r"(?:python|py)[:\-_]?(3\.?\d{1,2})", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_UNREACHABLE = re.compile(r"dns error|connect error|error sending request|Could not connect|timed out|network", re.I)
+_UNREACHABLE = re.compile(
+    r"dns error|connect error|error sending request|Could not connect|timed out|network", re.I
+)
 
 
 class _Record(msgspec.Struct):
@@ -83,11 +86,13 @@ class LocalBuilder:
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
         version = named[1] if named else own
         version = version if "." in version else f"3.{version[1:]}"
-        say(f"Base image {image or '(none)'}: images are not pulled here; Python {version} of this machine is used.")
+        say(
+            f"Base image {image or '(none)'}: images are not pulled here; Python {version} of this machine is used."
+        )
         if version == own:
             return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
         lines: list[str] = []
-        code = await self._run(["python", "find", "--no-project", "--system", version], lines.append)
+        code = await self._run(["python", "find", "--no-project", "--system", version], lines.append, None)
         if code:
             raise BuildFailed(f"Python {version} is not installed on this machine; its own is Python {own}.")
         return str(Path(lines[-1].strip()).resolve())
@@ -104,7 +109,8 @@ class LocalBuilder:
                 "pip", "compile", str(asked), "--output-file", str(lock), "--python", python, "--no-header",
                 "--no-annotate", "--generate-hashes", "--quiet", *plan.options,
             ]  # fmt: skip
-            if await self._run(arguments, lambda line: (lines.append(line), say(line))[0], Path(folder)):
+            hear = _both(lines.append, say)
+            if await self._run(arguments, hear, Path(folder), python):
                 raise BuildFailed(_reason(lines, "The packages cannot be resolved"))
             text = lock.read_text()
         for line in text.splitlines():
@@ -119,8 +125,9 @@ class LocalBuilder:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         say("Making the virtual environment")
         lines: list[str] = []
-        hear = lambda line: (lines.append(line), say(line))[0]  # noqa: E731 - the two always go together
-        if await self._run(["venv", str(folder), "--python", python, "--no-project", "--quiet"], hear, folder):
+        hear = _both(lines.append, say)
+        making = ["venv", str(folder), "--python", python, "--no-project", "--quiet"]
+        if await self._run(making, hear, self._root, python):
             raise BuildFailed(_reason(lines, "The virtual environment cannot be made"))
         if lock:
             file = folder / "requirements.lock"
@@ -130,14 +137,20 @@ class LocalBuilder:
                 "pip", "sync", str(file), "--python", str(folder / "bin" / "python"), "--compile-bytecode",
                 *options,
             ]  # fmt: skip
-            if await self._run(arguments, hear, folder):
+            if await self._run(arguments, hear, folder, python):
                 raise BuildFailed(_reason(lines, "The packages cannot be installed"))
         record = _Record(lock, variables)
         await asyncio.to_thread(_write_durably, folder / _COMPLETE, msgspec.json.encode(record))
         return record
 
-    async def _run(self, arguments: Sequence[str], hear: Say, folder: Path | None = None) -> int:
-        """Runs uv in a session of its own, isolated where the machine can; its exit code."""
+    async def _run(
+        self, arguments: Sequence[str], hear: Say, folder: Path | None, python: str | None = None
+    ) -> int:
+        """Runs uv in a session of its own; its exit code.
+
+        With `python` it is isolated where the machine can, since packages may run code of their own.
+        """
+        place = str(folder or self._root)
         self._cache.mkdir(parents=True, exist_ok=True)
         environment = index_environment() | {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -148,16 +161,16 @@ class LocalBuilder:
             "UV_LINK_MODE": "hardlink" if _same_disk(self._cache, self._root) else "copy",
             "NO_COLOR": "1",
         }
-        writable = [path for path in (self._root, self._cache) if path]
-        readable = [path for path in local_folders(environment) if path.exists()]
-        command = self._wrap([uv.find_uv_bin(), *arguments], [*writable, *readable])
+        command = [uv.find_uv_bin(), *arguments]
+        if python is not None:
+            command = self._wrap(command, self._mounts(python, environment), place)
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=environment,
-            cwd=folder if folder and folder.exists() else self._root,
+            cwd=place,
             start_new_session=True,
         )
         assert process.stdout is not None  # noqa: S101
@@ -171,6 +184,17 @@ class LocalBuilder:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
+    def _mounts(self, python: str, environment: dict[str, str]) -> list[Mount]:
+        """What an isolated uv sees: the environments, its cache, itself, the Python, indexes on this disk."""
+        program = Path(uv.find_uv_bin())
+        prefix = Path(python).parent.parent
+        readable = [program, *([] if str(prefix) in {"/", "/usr"} else [prefix]), *local_folders(environment)]
+        return [
+            Mount(self._root, str(self._root), writable=True),
+            Mount(self._cache, str(self._cache), writable=True),
+            *(Mount(path, str(path)) for path in readable),
+        ]
+
     @contextlib.asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[None]:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -180,6 +204,14 @@ class LocalBuilder:
             yield
         finally:
             os.close(descriptor)
+
+
+def _both(*hearers: Say) -> Say:
+    def say(line: str) -> None:
+        for hear in hearers:
+            hear(line)
+
+    return say
 
 
 def _key(python: str, plan: Plan, salt: str) -> str:

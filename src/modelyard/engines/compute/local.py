@@ -129,5 +129,3 @@ def _bound_to(cores: list[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-

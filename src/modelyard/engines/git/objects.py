@@ -15,6 +15,7 @@ from modelyard.kit.safe_path import SafePath
 
 # Up to this size a file is read and written in one piece.
 LARGE_BYTES = 2**23
+_EMPTY_TREE = pygit2.Oid(hex="4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 
 
 def commit_of(repository: pygit2.Repository, commit_id: str) -> pygit2.Commit:
@@ -117,7 +118,7 @@ def tree_with(
                 continue
             raise BadRequest(f"{name} is a file; it cannot have files below it.")
         oid = tree_with(repository, folder, inner)
-        if len(repository[oid]):
+        if oid != _EMPTY_TREE:
             builder.insert(name, oid, FileMode.TREE)
         elif present is not None:
             builder.remove(name)
@@ -166,4 +167,4 @@ def _chunks(repository: pygit2.Repository, oid: pygit2.Oid, size: int) -> Iterat
     if pieces is not None:
         yield from pieces
     else:
-        yield repository[oid].data
+        yield bytes(repository.odb.read(oid)[1])

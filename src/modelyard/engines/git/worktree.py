@@ -60,11 +60,11 @@ def _write_tree(
 ) -> None:
     for entry in tree:
         path, target = f"{prefix}{entry.name}", folder / str(entry.name)
-        if entry.filemode == FileMode.TREE:
+        if isinstance(entry, pygit2.Tree):
             target.mkdir(mode=0o755)
             _write_tree(repository, entry, target, f"{path}/", stats, skipped)
         elif entry.filemode == FileMode.LINK:
-            link = repository[entry.id].data.decode("utf-8", "surrogateescape")
+            link = bytes(repository.odb.read(entry.id)[1]).decode("utf-8", "surrogateescape")
             if _stays_inside(path, link):
                 target.symlink_to(link)
                 stats[path] = _stat(target.lstat())
@@ -86,7 +86,9 @@ def _write_blob(repository: pygit2.Repository, oid: pygit2.Oid, target: Path, mo
         return _stat(os.fstat(file.fileno()))
 
 
-def _files(folder: Path, prefix: str, ignored: pathspec.PathSpec) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _files(
+    folder: Path, prefix: str, ignored: pathspec.GitIgnoreSpec
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -132,12 +134,12 @@ def _at(base: pygit2.Commit, path: str) -> Change:
     return found.id, FileMode(found.filemode)
 
 
-def _ignored(folder: Path) -> pathspec.PathSpec:
+def _ignored(folder: Path) -> pathspec.GitIgnoreSpec:
     path = folder / IGNORE_FILE
     lines: list[str] = []
     if path.is_file() and not path.is_symlink():
         lines = path.read_text(errors="replace").splitlines()[:10_000]
-    return pathspec.PathSpec.from_lines("gitwildmatch", lines)
+    return pathspec.GitIgnoreSpec.from_lines(lines)
 
 
 def _stays_inside(path: str, link: str) -> bool:

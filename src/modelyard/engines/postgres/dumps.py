@@ -21,8 +21,6 @@ def restore(dsn: str, file: Path) -> None:
 
 
 def _run(program: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [str(BINARIES / program), *arguments], check=False, capture_output=True, text=True
-    )
+    done = subprocess.run([str(BINARIES / program), *arguments], check=False, capture_output=True, text=True)
     if done.returncode:
         raise DumpError(f"{program} failed: {done.stderr.strip()}")

@@ -1,0 +1,153 @@
+"""Backups of a whole home: one consistent moment of the database, and every file that it speaks of.
+
+The database is dumped first. What it names (commits, logs) is written before it is named and never changed
+after, so files copied later hold all of it. Built environments are left out: they are made again from their
+locks at first use.
+"""
+
+import contextlib
+import fcntl
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from modelyard import __version__
+from modelyard.engines.postgres import DumpError, EmbeddedPostgres, PostgresError, dump, restore
+from modelyard.kit.safe_path import SafePath
+from modelyard.settings import Settings
+
+_FOLDERS = ("repos", "runs", "datasets", "blobs", "mlflow")
+_FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml")
+_DUMP, _ABOUT = "database.dump", "about.json"
+# Working trees and tokens of running jobs mean nothing elsewhere.
+_PASSING = frozenset({"work", "tmp", "token", "datasets"})
+
+
+class BackupError(Exception):
+    """A backup cannot be made or brought back; the message says why."""
+
+
+class _About(msgspec.Struct):
+    modelyard: str
+
+
+def write_backup(settings: Settings, file: Path) -> str:
+    """Writes the home to a file, also while the server runs; what it holds, in words."""
+    home = settings.home_path
+    if not (home / "secret.key").exists():
+        raise BackupError(f"{home} is not the home of a Modelyard server.")
+    partial = file.with_name(file.name + ".partial")
+    count = 0
+    try:
+        with tempfile.TemporaryDirectory(dir=home) as folder, _database(settings) as dsn:
+            dump(dsn, Path(folder) / _DUMP)
+            with tarfile.open(partial, "w:gz", compresslevel=1) as archive:
+                _add_bytes(archive, _ABOUT, msgspec.json.encode(_About(__version__)))
+                archive.add(Path(folder) / _DUMP, arcname=_DUMP)
+                for path in _kept(home):
+                    count += _add_file(archive, home, path)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.chmod(0o600)
+        partial.replace(file)
+    except (OSError, DumpError, PostgresError) as error:
+        raise BackupError(f"The backup failed: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return f"the database and {count:,} files ({file.stat().st_size / 2**20:,.1f} MiB)"
+
+
+def read_backup(settings: Settings, file: Path) -> str:
+    """Brings a home back from a file into an empty home; what it holds, in words."""
+    home = settings.home_path
+    if home.exists() and any(home.iterdir()):
+        raise BackupError(f"{home} is not empty; restore into an empty home.")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with tarfile.open(file, "r:gz") as archive:
+            count = sum(_extract(archive, member, home) for member in archive)
+        if not (home / _DUMP).exists():
+            raise BackupError(f"{file} is not a backup of a Modelyard home.")
+        with _database(settings) as dsn:
+            restore(dsn, home / _DUMP)
+        (home / _DUMP).unlink()
+        (home / _ABOUT).unlink(missing_ok=True)
+    except (OSError, tarfile.TarError, DumpError, PostgresError) as error:
+        raise BackupError(f"The backup cannot be restored: {error}") from error
+    return f"the database and {count - 2:,} files"
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The URL of the home's database; the embedded server is started for the block when it does not run."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    postgres = EmbeddedPostgres(settings.home_path)
+    with (settings.home_path / "server.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield postgres.dsn
+            return
+        dsn = postgres.start()
+        try:
+            yield dsn
+        finally:
+            postgres.stop()
+
+
+def _kept(home: Path) -> Iterator[Path]:
+    for name in _FILES:
+        if (home / name).is_file():
+            yield home / name
+    for folder in _FOLDERS:
+        for root, folders, names in os.walk(home / folder):
+            if Path(root).parent == home / "runs":
+                folders[:] = [name for name in folders if name not in _PASSING]
+            for name in sorted(names):
+                path = Path(root) / name
+                if not path.is_symlink() and not name.endswith(".lock"):
+                    yield path
+
+
+def _add_file(archive: tarfile.TarFile, home: Path, path: Path) -> int:
+    """Adds a file as long as it is now, though it may grow meanwhile; 0 when it is gone."""
+    try:
+        with path.open("rb") as file:
+            archive.addfile(archive.gettarinfo(arcname=str(path.relative_to(home)), fileobj=file), file)
+    except FileNotFoundError:
+        return 0
+    return 1
+
+
+def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, home: Path) -> int:
+    if not member.isfile():
+        raise BackupError(f"The backup holds {member.name}, which is not a plain file.")
+    target = _inside(home, member.name)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    source = archive.extractfile(member)
+    assert source is not None  # noqa: S101 - it is a plain file
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, member.mode & 0o700)
+    with os.fdopen(descriptor, "wb") as file:
+        while piece := source.read(2**20):
+            file.write(piece)
+    return 1
+
+
+def _inside(home: Path, name: str) -> Path:
+    path = SafePath(name) if not name.startswith("/") else SafePath("")
+    if not path:
+        raise BackupError(f"The backup holds the path {name}, which leaves the home.")
+    return path.under(home)

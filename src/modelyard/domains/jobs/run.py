@@ -1,0 +1,321 @@
+"""The life of one run: prepared, started or adopted, followed, ended, its results kept.
+
+Every step can be taken again by a later runner: what has happened is told by the job's state and by the
+run's folder.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import msgspec
+import structlog
+
+from modelyard.domains import environments, hardware_tiers
+from modelyard.domains.environments import BuiltRevision
+from modelyard.domains.hardware_tiers import Node, Tier
+from modelyard.domains.jobs import lifecycle, queries
+from modelyard.domains.jobs.launch import command_words, places_of, script_of, variables
+from modelyard.domains.jobs.queries import Job, Outcome
+from modelyard.domains.jobs.results import read_stats
+from modelyard.domains.jobs.token import TokenKeeper
+from modelyard.domains.projects import Project, author_of, find_project
+from modelyard.domains.users import revoke_run_tokens
+from modelyard.engines.builds import Builder, BuildFailed
+from modelyard.engines.compute import Compute, Exit, Mount, Program, Running
+from modelyard.engines.git import MAIN, Checkout, GitStore
+from modelyard.engines.logs import Follower, LogStore
+from modelyard.kit import events
+from modelyard.kit import queries as kit_queries
+from modelyard.kit.crypto import Vault
+from modelyard.kit.db import LOST, Database
+from modelyard.kit.errors import Failure, Unavailable
+from modelyard.kit.work import Lease, applying
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+FOLLOW_SECONDS = 0.1
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs are made with on one node."""
+
+    db: Database
+    git: GitStore
+    logs: LogStore
+    compute: Compute
+    builder: Builder
+    vault: Vault
+    runs: Path
+    api_host: str
+    interpreter_mounts: Callable[[Path], list[Mount]]
+    stop_grace_seconds: float
+    max_log_bytes: int
+    token_seconds: float
+
+
+class CannotRun(Exception):
+    """The platform cannot run a job; the message is shown to its owner."""
+
+
+class JobRun:
+    """One job in the hands of this runner."""
+
+    def __init__(self, tools: Tools, node: Node, lease: Lease) -> None:
+        self._tools = tools
+        self._db = tools.db
+        self._node = node
+        self._lease = lease
+        self._folder = tools.runs / lease.subject_id
+        self._running: Running | None = None
+        self._stop_asked = False
+
+    def ask_to_stop(self) -> None:
+        """Begins to stop the run; asking again is harmless."""
+        self._stop_asked = True
+        if self._running is not None:
+            self._running.stop(self._tools.stop_grace_seconds)
+
+    async def live(self) -> None:
+        """Takes the run from wherever it is to its end."""
+        job = await queries.find_job(self._db, self._lease.subject_id)
+        if job is None or job.is_completed:
+            async with applying(self._db, self._lease, finish=True) as tx:
+                await hardware_tiers.release_execution(tx, self._lease.subject_id)
+            return
+        project = await find_project(self._db, job.project_id)
+        assert project is not None  # noqa: S101 - projects are archived, never deleted
+        follower = await asyncio.to_thread(self._tools.logs.follow, job.id, self._tools.max_log_bytes)
+        try:
+            outcome = await self._through(job, project, follower)
+        except CannotRun as reason:
+            follower.prepare(str(reason))
+            await asyncio.to_thread(follower.finish)
+            outcome = lifecycle.ERROR, Outcome(problem=str(reason))
+        await patiently(lambda: self._end(job, *outcome))
+        await asyncio.to_thread(self._clean)
+
+    async def _through(self, job: Job, project: Project, follower: Follower) -> tuple[str, Outcome]:
+        tier = await hardware_tiers.find_tier(self._db, job.hardware_tier_id)
+        assert tier is not None  # noqa: S101 - tiers are archived, never deleted
+        keeper = TokenKeeper(self._db, self._folder / "token", job, self._tools.token_seconds)
+        began = self._tools.compute.adopt(self._bare(job, tier))
+        if began is None:
+            if job.status not in {"Queued", "Preparing"}:
+                return await self._never_started(job, follower)
+            program = await self._prepare(job, project, tier, follower, keeper)
+            if program is None:
+                return await self._never_started(job, follower)
+            began = self._started(program)
+        if isinstance(began, Exit):
+            ended = began
+        else:
+            self._running = began
+            async with keeper.keeping():
+                ended = await self._follow(began, follower)
+        await asyncio.to_thread(follower.finish)
+        return await self._outcome(job, project, ended)
+
+    async def _prepare(
+        self, job: Job, project: Project, tier: Tier, follower: Follower, keeper: TokenKeeper
+    ) -> Program | None:
+        """Everything a program needs; None when the job was stopped meanwhile."""
+        if not await self._move("Preparing"):
+            return None
+        try:
+            built = await environments.built_revision(
+                self._db, self._tools.vault, job.environment_revision_id
+            )
+            environment = await environments.place_of(self._tools.builder, built, follower.prepare)
+            await asyncio.to_thread(self._check_out, job)
+        except (BuildFailed, Failure) as reason:
+            raise CannotRun(f"The job cannot be prepared: {reason}") from reason
+        except OSError as error:
+            raise CannotRun(f"The job cannot be prepared: {error.strerror or error}.") from error
+        token = await keeper.renew()
+        program = self._program(job, project, tier, built, environment, token)
+        follower.prepare(_introduction(job, tier, built, isolated=self._tools.compute.isolated))
+        return program if await self._move("Running") else None
+
+    def _check_out(self, job: Job) -> None:
+        """Writes the files at the input commit into an empty working tree."""
+        tree = self._folder / "work"
+        if tree.exists():
+            shutil.rmtree(tree)
+        checkout = self._tools.git.checkout(job.project_id, job.input_commit_id, tree)
+        for name in ("tmp", "datasets", "token"):
+            (self._folder / name).mkdir(mode=0o700, exist_ok=True)
+        (self._folder / "checkout.json").write_bytes(msgspec.json.encode(checkout))
+
+    def _bare(self, job: Job, tier: Tier) -> Program:
+        log_folder = self._folder / "log"
+        return Program(
+            run_id=job.id,
+            argv=(),
+            environment={},
+            working_dir="",
+            folder=self._folder,
+            stdout=log_folder / "stdout",
+            stderr=log_folder / "stderr",
+            cores=tier.cores,
+            memory_bytes=tier.memory_bytes,
+        )
+
+    def _program(
+        self, job: Job, project: Project, tier: Tier, built: BuiltRevision, environment: Path, token: str
+    ) -> Program:
+        places = places_of(self._folder, environment, isolated=self._tools.compute.isolated)
+        script = script_of(job, built)
+        if script is not None:
+            (self._folder / "launch.sh").write_text(script)
+        words = ["/bin/sh", places.script] if script is not None else command_words(job.command)
+        mounts = [
+            Mount(self._folder / "work", places.working_dir, writable=True),
+            Mount(self._folder / "tmp", places.temporary_dir, writable=True),
+            Mount(self._folder / "datasets", places.datasets_dir, writable=True),
+            Mount(self._folder / "token", str(Path(places.token_file).parent)),
+            *self._tools.interpreter_mounts(environment),
+        ]
+        if script is not None:
+            mounts.append(Mount(self._folder / "launch.sh", places.script))
+        return msgspec.structs.replace(
+            self._bare(job, tier),
+            argv=words,
+            environment=variables(job, project, tier, built, places, self._tools.api_host, token),
+            working_dir=places.working_dir,
+            mounts=mounts,
+            gpus=job.gpus,
+        )
+
+    def _started(self, program: Program) -> Running:
+        try:
+            return self._tools.compute.start(program)
+        except OSError as error:
+            raise CannotRun(f"The command cannot be started: {error.strerror}.") from error
+
+    async def _follow(self, running: Running, follower: Follower) -> Exit:
+        """Stamps the log until the program has ended, all of it before anything else happens."""
+        if self._stop_asked:
+            running.stop(self._tools.stop_grace_seconds)
+        ended = asyncio.ensure_future(running.wait())
+        try:
+            while not ended.done():
+                stamped = await asyncio.to_thread(follower.advance)
+                if not stamped:
+                    await asyncio.wait({ended}, timeout=FOLLOW_SECONDS)
+        finally:
+            if not ended.done():
+                ended.cancel()
+        return await ended
+
+    async def _never_started(self, job: Job, follower: Follower) -> tuple[str, Outcome]:
+        await asyncio.to_thread(follower.finish)
+        current = await queries.find_job(self._db, job.id)
+        if current is not None and current.stop_requested:
+            return lifecycle.STOPPED, Outcome()
+        return lifecycle.ERROR, Outcome(problem="The job was lost: nothing of it is left on this machine.")
+
+    async def _outcome(self, job: Job, project: Project, ended: Exit) -> tuple[str, Outcome]:
+        await patiently(lambda: self._move("Finishing"))
+        current = await patiently(lambda: queries.find_job(self._db, job.id))
+        stop = current.stop_requested if current else None
+        status, problem = _verdict(ended, stopped=stop is not None)
+        stats, complaint = await asyncio.to_thread(read_stats, self._folder / "work")
+        commit_id = None
+        if stop != "discard":
+            try:
+                commit_id = await self._commit(job, project)
+            except (OSError, Failure) as error:
+                status, problem = lifecycle.ERROR, f"The results could not be kept: {error}."
+        return status, Outcome(
+            output_commit_id=commit_id,
+            exit_code=ended.code,
+            problem=problem or complaint,
+            domino_stats=stats,
+            cpu_seconds=ended.cpu_seconds,
+            peak_memory_bytes=ended.peak_memory_bytes,
+        )
+
+    async def _commit(self, job: Job, project: Project) -> str | None:
+        checkout = msgspec.json.decode((self._folder / "checkout.json").read_bytes(), type=Checkout)
+        branch = MAIN if project.results_branch == "main" else f"results/{job.number}"
+        author = await patiently(lambda: author_of(self._db, job.started_by_id, job.started_by_name))
+        message = f"Results of job #{job.number}: {job.title or job.command}"
+        tree = self._folder / "work"
+        return await asyncio.to_thread(
+            self._tools.git.commit_results, job.project_id, checkout, tree, author, message, branch
+        )
+
+    async def _move(self, to: str) -> bool:
+        """Moves the job while the lease is ours. After a crash the run's folder tells what this may lose."""
+        async with applying(self._db, self._lease) as tx:
+            await queries.relax_durability(tx)
+            if to == "Preparing":
+                execution = await hardware_tiers.find_execution(tx, self._lease.subject_id)
+                gpus = execution.gpu_numbers if execution else []
+                await queries.set_place(tx, self._lease.subject_id, self._node.name, gpus)
+                await lifecycle.move(tx, self._lease.subject_id, to)
+                job = await queries.find_job(tx, self._lease.subject_id)
+                return job is not None and job.status == "Preparing"
+            return await lifecycle.move(tx, self._lease.subject_id, to)
+
+    async def _end(self, job: Job, status: str, outcome: Outcome) -> None:
+        """The final state and all that belongs to it, in one transaction."""
+        async with applying(self._db, self._lease, finish=True) as tx:
+            await lifecycle.move(tx, job.id, "Finishing")
+            await lifecycle.move(tx, job.id, status)
+            await queries.set_outcome(tx, job.id, outcome)
+            await hardware_tiers.release_execution(tx, job.id)
+            await revoke_run_tokens(tx, job.id)
+            await events.record(
+                tx, None, "job.ended", "job", job.id, project_id=job.project_id, status=status
+            )
+            await kit_queries.notify(tx, self._lease.kind)
+
+    def _clean(self) -> None:
+        """Removes what only the living run needed; its log stays."""
+        for name in ("work", "tmp", "datasets", "token"):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+        for name in ("launch.sh", "checkout.json"):
+            (self._folder / name).unlink(missing_ok=True)
+
+
+async def patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """Does a step that needs the database, again and again while the database is away."""
+    while True:
+        try:
+            return await step()
+        except (Unavailable, *LOST, asyncpg.InterfaceError) as error:
+            log.warning("waiting for the database", error=str(error))
+            await asyncio.sleep(0.5)
+
+
+def _verdict(ended: Exit, *, stopped: bool) -> tuple[str, str | None]:
+    """The final state that an exit means, and a sentence when it is not a success."""
+    if stopped:
+        return lifecycle.STOPPED, None
+    if ended.reason == "lost":
+        return lifecycle.ERROR, "The job's processes were ended from outside; its exit status is not known."
+    if ended.reason is not None:
+        return lifecycle.FAILED, ended.reason
+    if ended.code == 0:
+        return lifecycle.SUCCEEDED, None
+    return lifecycle.FAILED, f"The command ended with exit code {ended.code}."
+
+
+def _introduction(job: Job, tier: Tier, built: BuiltRevision, *, isolated: bool) -> str:
+    memory = tier.memory_bytes / 2**30
+    return "\n".join(
+        [
+            f"Files at commit {job.input_commit_id}",
+            f"Environment {built.environment_id}, revision {built.number}",
+            f"Hardware tier {tier.id}: {tier.cores:g} cores, {memory:.1f} GiB of memory",
+            "Isolated by bubblewrap"
+            if isolated
+            else "Not isolated: bubblewrap is not in use on this machine",
+        ]
+    )

@@ -1,0 +1,122 @@
+"""Composition root of the runner: which kinds of work this machine's agent claims, with which adapters."""
+
+import asyncio
+import fcntl
+import os
+import socket
+import uuid
+from pathlib import Path
+
+import structlog
+
+from modelyard.domains.environments import build_kind
+from modelyard.domains.hardware_tiers import Node, register_node
+from modelyard.domains.jobs.run import Tools
+from modelyard.domains.jobs.work import JobWork
+from modelyard.engines.builds.local import LocalBuilder
+from modelyard.engines.compute.local import LocalCompute
+from modelyard.engines.compute.machine import machine
+from modelyard.engines.compute.sandbox import interpreter_mounts
+from modelyard.engines.git.local import LocalGitStore
+from modelyard.engines.logs.local import LocalLogStore
+from modelyard.kit.crypto import Vault
+from modelyard.kit.db import Database, connect
+from modelyard.kit.errors import Unavailable
+from modelyard.kit.migrations import is_current
+from modelyard.kit.work import Worker
+from modelyard.process import DATABASE_DSN, fail, log_to_home, stop_event
+from modelyard.settings import Settings, load_settings
+
+log = structlog.get_logger()
+
+NODE_SECONDS = 30.0
+
+
+async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
+    """Claims and does this machine's work until `stop` is set; jobs go on without it."""
+    home = settings.home_path
+    db = await _opened(dsn, stop)
+    if db is None:
+        return
+    here = machine()
+    node = Node(_node_name(home), here.cores, here.memory_bytes, here.gpus)
+    await _register(db, node)
+    compute = LocalCompute(settings.job_isolation, settings.job_network)
+    builder = LocalBuilder(home / "envs", compute.wrap, home / "cache" / "uv")
+    tools = Tools(
+        db=db,
+        git=LocalGitStore(home / "repos"),
+        logs=LocalLogStore(home / "runs"),
+        compute=compute,
+        builder=builder,
+        vault=Vault.open(home / "secret.key"),
+        runs=home / "runs",
+        api_host=settings.public_url or f"http://127.0.0.1:{settings.port}",
+        interpreter_mounts=interpreter_mounts,
+        stop_grace_seconds=settings.job_stop_grace_seconds,
+        max_log_bytes=settings.job_max_log_bytes,
+        token_seconds=settings.job_run_token_seconds,
+    )
+    worker = Worker(db, dsn, node.name, [JobWork(tools, node).kind, build_kind(db, builder)])
+    registering = asyncio.create_task(_keep_registered(db, node))
+    log.info("running", node=node.name, cores=node.cores, isolated=compute.isolated)
+    try:
+        await worker.run(stop)
+    finally:
+        registering.cancel()
+        await db.close()
+
+
+async def _opened(dsn: str, stop: asyncio.Event) -> Database | None:
+    """The database, once it answers and the API has brought it up to date; None when told to stop."""
+    while not stop.is_set():
+        try:
+            db = await connect(dsn, max_size=8)
+            if await is_current(db):
+                return db
+            await db.close()
+        except Unavailable:
+            log.debug("the database does not answer yet")
+        await asyncio.sleep(0.05)
+    return None
+
+
+def _node_name(home: Path) -> str:
+    """This machine's name as a runner; it outlives restarts, so that jobs are adopted."""
+    path = home / "node"
+    if not path.exists():
+        path.write_text(f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}\n")
+    return path.read_text().strip()
+
+
+async def _register(db: Database, node: Node) -> None:
+    await register_node(db, node.name, node.cores, node.memory_bytes, node.gpus)
+
+
+async def _keep_registered(db: Database, node: Node) -> None:
+    while True:
+        await asyncio.sleep(NODE_SECONDS)
+        try:
+            await _register(db, node)
+        except Unavailable:
+            log.warning("the node could not be registered: the database is away")
+
+
+def main() -> None:
+    """Runs the runner of the home and database that the environment names; one on a home at a time."""
+    settings = load_settings()
+    log_to_home("runner", settings)
+    lock = (settings.home_path / "runner.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(f"another runner works on the home {settings.home_path}")
+
+    async def life() -> None:
+        await run(settings, os.environ[DATABASE_DSN], stop_event())
+
+    asyncio.run(life())
+
+
+if __name__ == "__main__":
+    main()
