@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from litestar import Request, Response
@@ -18,10 +19,10 @@ from modelyard.domains.projects.legacy_wire import (
     ListedFiles,
 )
 from modelyard.domains.projects.queries import Project
-from modelyard.domains.projects.repository import commit_as, ensure_repository
+from modelyard.domains.projects.repository import commit_as, read_repository
 from modelyard.domains.projects.uploads import Uploads
 from modelyard.domains.users import Caller, Right
-from modelyard.engines.git import FileContent, GitStore
+from modelyard.engines.git import Entry, FileContent, GitStore
 from modelyard.kit.db import Database
 from modelyard.kit.description import BINARY
 from modelyard.kit.edge import Rewrite
@@ -78,8 +79,8 @@ async def get_project_file_contents(
 )
 async def list_commits(project: Project, db: Database, git: GitStore) -> list[str]:
     """The ids of a project's commits, newest first."""
-    await ensure_repository(db, git, project)
-    return [commit.id for commit in await asyncio.to_thread(git.commits, project.id, MAX_COMMITS)]
+    found = await read_repository(db, git, project, lambda: git.commits(project.id, MAX_COMMITS))
+    return [commit.id for commit in found]
 
 
 @operation(
@@ -115,8 +116,7 @@ async def list_files(project: Project, db: Database, git: GitStore, commitId: st
 )
 async def get_blob(project: Project, db: Database, git: GitStore, key: str) -> Response[Any]:
     """Download a file by the key that lists give."""
-    await ensure_repository(db, git, project)
-    return await _reply(await asyncio.to_thread(git.open_blob, project.id, key))
+    return await _download(db, git, project, lambda: git.open_blob(project.id, key))
 
 
 @operation(
@@ -178,11 +178,13 @@ async def browse_files(
     project: Project, db: Database, git: GitStore, commitId: str | None = None, path: str = ""
 ) -> BrowsedFolder:
     """What lies in a folder, at a commit or at the newest one: folders first, then files."""
-    await ensure_repository(db, git, project)
     folder = SafePath(path)
-    head = await asyncio.to_thread(git.head, project.id)
-    commit_id = commitId or head
-    found = await asyncio.to_thread(lambda: list(git.entries(project.id, commit_id, folder, recursive=False)))
+
+    def read() -> tuple[str, list[Entry]]:
+        commit_id = commitId or git.head(project.id)
+        return commit_id, list(git.entries(project.id, commit_id, folder, recursive=False))
+
+    commit_id, found = await read_repository(db, git, project, read)
     return BrowsedFolder(
         commit_id=commit_id, path=folder, entries=[BrowsedEntry.of(entry) for entry in found]
     )
@@ -193,15 +195,20 @@ async def _file(
 ) -> Response[Any]:
     if not path:
         raise NotFound("There is no file without a name; give its path before /content.")
-    await ensure_repository(db, git, project)
-    return await _reply(await asyncio.to_thread(git.open_file, project.id, commit_id, path))
+    return await _download(db, git, project, lambda: git.open_file(project.id, commit_id, path))
 
 
-async def _reply(file: FileContent) -> Response[Any]:
+async def _download(
+    db: Database, git: GitStore, project: Project, open_content: Callable[[], FileContent]
+) -> Response[Any]:
+    def read() -> tuple[FileContent, bytes | None]:
+        file = open_content()
+        return file, b"".join(file.chunks) if file.size <= WHOLE_BYTES else None
+
+    file, whole = await read_repository(db, git, project, read)
     headers = {"content-length": str(file.size), "etag": f'"{file.key}"'}
-    if file.size <= WHOLE_BYTES:
-        content = await asyncio.to_thread(b"".join, file.chunks)
-        return Response(content, media_type=BINARY, headers=headers)
+    if whole is not None:
+        return Response(whole, media_type=BINARY, headers=headers)
     return Stream(file.chunks, media_type=BINARY, headers=headers)
 
 
@@ -214,8 +221,7 @@ def _without_content(path: str) -> SafePath:
 async def _listed(
     db: Database, git: GitStore, project: Project, commit_id: str, folder: SafePath
 ) -> ListedFiles:
-    await ensure_repository(db, git, project)
-    entries = await asyncio.to_thread(
-        lambda: list(git.entries(project.id, commit_id, folder, recursive=True))
+    entries = await read_repository(
+        db, git, project, lambda: git.entries(project.id, commit_id, folder, recursive=True)
     )
     return ListedFiles(data=[ListedFile.of(entry) for entry in entries])

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
+from typing import TypeVar
 
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.service import QUICK_START
@@ -11,7 +13,10 @@ from modelyard.domains.users import find_user
 from modelyard.engines.git import Author, Changes, GitStore
 from modelyard.kit import events
 from modelyard.kit.db import Database
+from modelyard.kit.errors import NotFound
 from modelyard.kit.safe_path import SafePath
+
+T = TypeVar("T")
 
 # What git takes as the address in a signature.
 _SIGNABLE = re.compile(r"[^\s<>\x00-\x1f\x7f]+")
@@ -27,6 +32,17 @@ async def ensure_repository(db: Database, git: GitStore, project: Project) -> No
         return
     author = await author_of(db, project.owner_id, project.owner_name)
     await asyncio.to_thread(git.create, project.id, _first_files(project), author, "Start the project")
+
+
+async def read_repository(db: Database, git: GitStore, project: Project, read: Callable[[], T]) -> T:
+    """What `read` gives in a thread; the repository is made first where it is missing. Raises NotFound."""
+    try:
+        return await asyncio.to_thread(read)
+    except NotFound:
+        if await asyncio.to_thread(git.exists, project.id):
+            raise
+    await ensure_repository(db, git, project)
+    return await asyncio.to_thread(read)
 
 
 async def author_of(db: Database, account_id: str, user_name: str) -> Author:

@@ -21,6 +21,8 @@ MAX_FILES = 100_000
 _SMALL_BYTES = 2**16
 _KEPT_BYTES = 2**25
 _PIECE_BYTES = 2**20
+# Of an upload over the limit, so much more is read and dropped.
+_DRAINED_BYTES = 2**26
 
 _UNREADABLE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, UnicodeError, ValueError)
 
@@ -56,13 +58,18 @@ class Uploads:
         pending, waiting, received = [], 0, 0
         async for chunk in body:
             received += len(chunk)
+            if received > self.max_bytes:
+                # Many clients read the reply only after they have sent everything.
+                if received > self.max_bytes + _DRAINED_BYTES:
+                    break
+                continue
             waiting += len(chunk)
             pending.append(chunk)
-            if received > self.max_bytes:
-                raise TooLarge(f"The upload is over this server's limit of {self.max_bytes:,} bytes.")
             if waiting >= _PIECE_BYTES:
                 await asyncio.to_thread(file.writelines, pending)
                 pending, waiting = [], 0
+        if received > self.max_bytes:
+            raise TooLarge(f"The upload is over this server's limit of {self.max_bytes:,} bytes.")
         await asyncio.to_thread(file.writelines, pending)
 
     def unpack(self, archive: Path) -> "dict[SafePath, bytes | Path | None]":
