@@ -6,7 +6,7 @@ all streams of the run.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -45,6 +45,7 @@ class Follower(Protocol):
         ...
 
 
+@runtime_checkable
 class LogStore(Protocol):
     """Where the logs of runs are kept."""
 
