@@ -44,6 +44,8 @@ def _describe(paths: dict[str, Any], routed: str, handler: HTTPRouteHandler) -> 
     if method not in paths[routed]:
         return
     described = paths[routed][method]
+    if rights := handler.opt.get("rights"):
+        described["x-permissions"] = [str(right) for right in rights]
     if handler.media_type == BINARY:
         success = described["responses"][str(handler.status_code)]
         success["content"] = {BINARY: {"schema": {"type": "string", "format": "binary"}}}

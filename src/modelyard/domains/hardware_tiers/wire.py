@@ -27,7 +27,7 @@ class HardwareTierResourcesV1(Wire):
 
     cores: Annotated[float, Meta(gt=0, le=100_000)]
     memory: InformationV1
-    allow_shared_memory_to_exceed_default: bool = False
+    allow_shared_memory_to_exceed_default: bool
     cores_limit: float | UnsetType | None = UNSET
     memory_limit: InformationV1 | UnsetType | None = UNSET
     memory_swap_limit: InformationV1 | UnsetType | None = UNSET

@@ -1,7 +1,7 @@
 """Shapes of jobs on the public API."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -115,6 +115,14 @@ class MountedGitRepoV1(Wire):
     ending_commit_id: str | UnsetType = UNSET
 
 
+class NetAppMountV1(Wire):
+    """A further mount of a NetApp volume."""
+
+    mount_path: str
+    read_only: bool
+    sub_path: str | UnsetType = UNSET
+
+
 class NetAppVolumeMountV1(Wire):
     """A NetApp volume a job saw."""
 
@@ -125,7 +133,7 @@ class NetAppVolumeMountV1(Wire):
     snapshot_read_only: bool
     volume_sub_path: str | UnsetType = UNSET
     snapshot_sub_path: str | UnsetType = UNSET
-    other_mounts: list[dict[str, Any]] | UnsetType = UNSET
+    other_mounts: list[NetAppMountV1] | UnsetType = UNSET
 
 
 class MountedProjectV1(Wire):
