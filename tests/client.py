@@ -117,9 +117,7 @@ async def _alive(app: Litestar) -> AsyncIterator[None]:
 
 
 def _json(response: httpx.Response, expect: int) -> Any:
-    assert response.status_code == expect, (
-        f"{response.request.url}: {response.status_code} {response.text[:2000]}"
-    )
+    assert response.status_code == expect, f"{response.request.url}: {response.status_code} {response.text[:2000]}"
     is_json = response.headers.get("content-type", "").startswith("application/json")
     return response.json() if is_json and response.content else response.content
 

@@ -50,7 +50,6 @@ async def serve(settings: Settings, dsn: str) -> None:
 
 def main() -> None:
     """Runs the API of the home and database that the environment names."""
-
     settings = load_settings()
     log_to_home("api", settings)
     uvloop.run(serve(settings, os.environ[DATABASE_DSN]))

@@ -87,9 +87,7 @@ def _description(app: Litestar) -> bytes:
     return msgspec.json.encode(description_of(app))
 
 
-@operation(
-    "GET", "/metrics", guard=None, tag=TAG, failures=(), media_type="text/plain", include_in_schema=False
-)
+@operation("GET", "/metrics", guard=None, tag=TAG, failures=(), media_type="text/plain", include_in_schema=False)
 async def get_metrics() -> Response[Any]:
     """Measurements in Prometheus' text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -47,5 +47,5 @@ def _ended(loop: asyncio.AbstractEventLoop, descriptor: int, stop: asyncio.Event
 
 def fail(message: str) -> None:
     """Says why a process cannot start, and ends it."""
-    print(f"modelyard: {message}", file=sys.stderr)  # noqa: T201
+    print(f"modelyard: {message}", file=sys.stderr)
     raise SystemExit(2)

@@ -82,7 +82,7 @@ async def _opened(dsn: str, stop: asyncio.Event) -> Database | None:
 
 
 def _node_name(home: Path) -> str:
-    """This machine's name as a runner; it outlives restarts, so that jobs are adopted."""
+    """The machine's name as a runner; it outlives restarts, so that jobs are adopted."""
     path = home / "node"
     if not path.exists():
         path.write_text(f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}\n")

@@ -58,9 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job_run_token_seconds: Annotated[
         Positive, Meta(description="Life of a run's own API token; it is renewed while the run lives.")
     ] = 900
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")
-    ] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")] = (
+        "info"
+    )
     log_format: Annotated[
         Literal["json", "console"], Meta(description="JSON lines for machines, or text for people.")
     ] = "json"

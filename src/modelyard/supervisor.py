@@ -210,9 +210,7 @@ async def _ready(url: str, stop: asyncio.Event) -> bool:
                     if reply.status == 200:
                         return True
             if time.monotonic() > deadline:
-                raise CannotStart(
-                    "The API did not become ready; its log in the home's logs/api.log says why."
-                )
+                raise CannotStart("The API did not become ready; its log in the home's logs/api.log says why.")
             await asyncio.sleep(0.02)
     return False
 

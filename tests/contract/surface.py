@@ -119,7 +119,11 @@ def _plain(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
             if len(real) == 1:
                 return _plain(document, real[0])
             return {"type": "any", "properties": {}, "required": set()}
-    plain: dict[str, Any] = {"properties": {}, "required": set(), **{k: schema[k] for k in ("default",) if k in schema}}
+    plain: dict[str, Any] = {
+        "properties": {},
+        "required": set(),
+        **{k: schema[k] for k in ("default",) if k in schema},
+    }
     for part in [*(_plain(document, one) for one in schema.get("allOf", [])), schema]:
         plain["properties"] |= part.get("properties", {})
         plain["required"] |= set(part.get("required", []))

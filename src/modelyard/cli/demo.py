@@ -116,9 +116,7 @@ def _wait_for_build(server: Server, environment: dict[str, Any]) -> None:
             status = server.get(path)["environment"]["latestRevision"].get("status", "queued")
             progress.update(bar, completed=BUILD_PARTS.get(status, 0))
             if status in {"failed", "killed"} or time.monotonic() > deadline:
-                lines = server.get(
-                    f"/v4/environments/{environment['id']}/revisions/{revision['id']}/buildLogs"
-                )
+                lines = server.get(f"/v4/environments/{environment['id']}/revisions/{revision['id']}/buildLogs")
                 raise CommandError(f"The environment was not built ({status}):\n{_last_lines(lines)}")
             time.sleep(0.1)
 

@@ -31,9 +31,7 @@ def run(
     environment: Annotated[str | None, typer.Option(help="Environment, by name or id.")] = None,
     tier: Annotated[str | None, typer.Option(help="Hardware tier.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the job.")] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")] = False,
     folder: Annotated[Path, typer.Option(help="Folder that becomes the project's files.")] = Path(),
 ) -> None:
     """Upload the current folder as a commit and run a command on it as a job."""
@@ -113,9 +111,7 @@ def find_project(server: Server, name: str | None) -> dict[str, Any]:
 def upload_folder(server: Server, project_id: str, folder: Path) -> str:
     """Makes a commit whose tree is the folder, but for what its .dominoignore leaves out; the commit id."""
     return str(
-        server.upload("POST", f"/v4/projects/{project_id}/commits", _packed(folder), replace="true")[
-            "commitId"
-        ]
+        server.upload("POST", f"/v4/projects/{project_id}/commits", _packed(folder), replace="true")["commitId"]
     )
 
 
@@ -193,9 +189,7 @@ def _files(folder: Path, ignored: pathspec.GitIgnoreSpec) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         here = Path(root)
         folders[:] = sorted(
-            name
-            for name in folders
-            if not ignored.match_file((here / name).relative_to(folder).as_posix() + "/")
+            name for name in folders if not ignored.match_file((here / name).relative_to(folder).as_posix() + "/")
         )
         for name in sorted(names):
             path = here / name

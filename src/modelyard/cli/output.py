@@ -18,7 +18,7 @@ def error(message: str) -> None:
 
 def as_json(value: Any) -> None:
     """A value as indented JSON on standard output."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())  # noqa: T201
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:

@@ -29,9 +29,7 @@ def render_failure(_: Request, error: Exception) -> Response[FailureEnvelopeV1]:
 
 def _envelope(*messages: str) -> FailureEnvelopeV1:
     text = " ".join(messages)
-    return FailureEnvelopeV1(
-        request_id=context.request_id.get(), errors=list(messages), error=text, message=text
-    )
+    return FailureEnvelopeV1(request_id=context.request_id.get(), errors=list(messages), error=text, message=text)
 
 
 def _meaning(error: Exception) -> tuple[int, list[str], dict[str, str]]:

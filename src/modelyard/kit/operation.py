@@ -21,6 +21,10 @@ FAILURES = {
     500: "Unexpected failure; the log has the request id",
 }
 
+_REQUEST_ID = ResponseHeader(
+    name="X-Request-Id", description="Id of this request in the log", documentation_only=True
+)
+
 
 def operation(
     method: str,
@@ -38,19 +42,14 @@ def operation(
     """Declares an operation.
 
     The operation id is the function's name in camel case unless `operation_id` says otherwise. `guard` is
-    None only for the few public operations. `rights` names what the function itself asks beyond its guard,
-    where the object is named in the body; `provide` adds dependencies. `documented` is the URL that clients
-    use where it cannot be routed as such. Raises TypeError while loading when the function does not take
-    what its guard provides: an untaken guard would never run.
+    None only for the few public operations. `rights` names what the function itself asks, where the object
+    is named in the body. `documented` is the URL that clients use where it cannot be routed as such. Raises
+    TypeError when the function does not take what its guard provides: an untaken guard would never run.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
-        if guard is not None and guard.provides not in inspect.signature(function).parameters:
-            raise TypeError(f"{function.__name__} must take {guard.provides!r}, or its guard never runs")
-        dependencies = {guard.provides: Provide(guard.load)} if guard else {}
-        for name, load in options.pop("provide", {}).items():
-            dependencies[name] = Provide(load, sync_to_thread=None if inspect.iscoroutinefunction(load) else False)
         name = operation_id or _camel(function.__name__)
+        asked = tuple(rights) or (guard.rights if guard else ())
         return HTTPRouteHandler(
             url,
             http_method=method,  # type: ignore[arg-type]
@@ -59,30 +58,27 @@ def operation(
             name=name,
             tags=[tag],
             summary=(function.__doc__ or "").partition("\n")[0].rstrip("."),
-            dependencies=dependencies,
+            dependencies=_dependencies(guard, function),
             responses={code: _failure(code) for code in failures},
-            response_headers=[
-                ResponseHeader(
-                    name="X-Request-Id", description="Id of this request in the log", documentation_only=True
-                )
-            ],
-            opt={
-                "guard": guard,
-                "rights": tuple(rights) or (guard.rights if guard else ()),
-                "method": method,
-                "documented": documented,
-            },
+            response_headers=[_REQUEST_ID],
+            opt={"guard": guard, "rights": asked, "method": method, "documented": documented},
             **options,
         )(function)
 
     return declare
 
 
+def _dependencies(guard: Guard | None, function: Callable[..., Any]) -> dict[str, Provide]:
+    if guard is None:
+        return {}
+    if guard.provides not in inspect.signature(function).parameters:
+        raise TypeError(f"{function.__name__} must take {guard.provides!r}, or its guard never runs")
+    return {guard.provides: Provide(guard.load)}
+
+
 def operations_of(*modules: ModuleType) -> list[HTTPRouteHandler]:
     """Every operation that the modules declare."""
-    return [
-        value for module in modules for value in vars(module).values() if isinstance(value, HTTPRouteHandler)
-    ]
+    return [value for module in modules for value in vars(module).values() if isinstance(value, HTTPRouteHandler)]
 
 
 def _failure(code: int) -> ResponseSpec:

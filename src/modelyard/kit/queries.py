@@ -64,7 +64,7 @@ async def claim_oldest(db: Executor, holder: str, seconds: float, kind: str, lim
     """Leases the oldest waiting work of a kind, skipping what others are claiming."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3"  # noqa: S608
+        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3"
         " AND lease_token IS NULL AND available_at <= now() ORDER BY available_at, id LIMIT $4"
         f" FOR UPDATE SKIP LOCKED) {_CLAIMED}",
         holder, seconds, kind, limit,
@@ -75,7 +75,7 @@ async def claim_admitted(db: Executor, holder: str, seconds: float, kind: str) -
     """Leases the waiting work of a kind whose resources this holder has admitted."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT q.id FROM work q JOIN executions e"  # noqa: S608
+        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT q.id FROM work q JOIN executions e"
         " ON e.id = q.subject_id WHERE q.kind = $3 AND e.node = $1 AND q.lease_token IS NULL"
         f" AND q.available_at <= now() FOR UPDATE OF q SKIP LOCKED) {_CLAIMED}",
         holder, seconds, kind,
@@ -86,7 +86,7 @@ async def reclaim_own(db: Executor, holder: str, seconds: float) -> list[Lease]:
     """Takes over all leases of this holder's earlier life, under new tokens."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.lease_holder = $1 {_CLAIMED}",  # noqa: S608
+        f"UPDATE work w SET {_TAKE} WHERE w.lease_holder = $1 {_CLAIMED}",
         holder, seconds,
     )  # fmt: skip
 

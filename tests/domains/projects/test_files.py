@@ -104,9 +104,7 @@ async def test_a_listed_file_is_read_by_its_key(ada: Person, project: dict[str, 
     await ada.get(f"/v1/projects/ada/churn/files/{commit}/nothing", expect=404)
 
 
-async def test_a_folder_is_browsed_at_the_newest_or_a_given_commit(
-    ada: Person, project: dict[str, Any]
-) -> None:
+async def test_a_folder_is_browsed_at_the_newest_or_a_given_commit(ada: Person, project: dict[str, Any]) -> None:
     first = await newest(ada, "ada/churn")
     await upload(ada, "ada/churn", "a/b.txt", b"hello")
     folder = f"/v4/projects/{project['id']}/files"

@@ -37,9 +37,7 @@ async def test_goals_that_make_no_sense_are_refused(ada: Person, project: dict[s
     await ada.delete(f"{goals(project)}/{NOBODY}", expect=404)
 
 
-async def test_goals_are_changed_by_those_who_may_edit(
-    ada: Person, bob: Person, project: dict[str, Any]
-) -> None:
+async def test_goals_are_changed_by_those_who_may_edit(ada: Person, bob: Person, project: dict[str, Any]) -> None:
     goal = (await ada.post(goals(project), {"title": "x"}))["goal"]
     await bob.get(goals(project), expect=404)
     await let(ada, project, bob, "resultsConsumer")
@@ -56,9 +54,7 @@ async def test_a_goal_of_another_project_is_not_found_here(ada: Person, project:
     await ada.delete(f"{goals(project)}/{goal['id']}", expect=404)
 
 
-async def test_tags_are_added_found_by_id_and_removed(
-    ada: Person, bob: Person, project: dict[str, Any]
-) -> None:
+async def test_tags_are_added_found_by_id_and_removed(ada: Person, bob: Person, project: dict[str, Any]) -> None:
     path = f"/v4/projects/{project['id']}"
     added = await ada.post(f"{path}/tags", {"tagNames": ["risk", "Q3", "RISK"]})
     assert [tag["name"] for tag in added] == ["RISK", "Q3"]

@@ -13,9 +13,7 @@ def names(listed: list[dict[str, Any]]) -> list[str]:
     return [one["name"] for one in listed]
 
 
-async def test_a_project_is_found_by_owner_and_name(
-    ada: Person, bob: Person, project: dict[str, Any]
-) -> None:
+async def test_a_project_is_found_by_owner_and_name(ada: Person, bob: Person, project: dict[str, Any]) -> None:
     found = await ada.get(FIND, ownerName="Ada", projectName="CHURN")
     assert found["id"] == project["id"]
     await ada.get(FIND, ownerName="ada", projectName="unknown", expect=404)

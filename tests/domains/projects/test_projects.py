@@ -23,9 +23,7 @@ async def test_a_new_project_belongs_to_its_maker(ada: Person) -> None:
     assert (await ada.get(f"{V1}/{made['id']}"))["project"] == made
 
 
-@pytest.mark.parametrize(
-    "name", ["", "two words", "a\nb", "ä", "a/b", "-a", "..", "x.git", "n" * 101, "a\0b"]
-)
+@pytest.mark.parametrize("name", ["", "two words", "a\nb", "ä", "a/b", "-a", "..", "x.git", "n" * 101, "a\0b"])
 async def test_names_that_cannot_be_used_are_refused(ada: Person, name: str) -> None:
     body = {"name": name, "description": "", "visibility": "Private"}
     assert "name" in (await ada.post(PROJECTS, body, expect=400))["message"]
@@ -42,8 +40,7 @@ async def test_bodies_that_are_not_a_project_are_refused_with_the_field(ada: Per
     good = {"name": "x", "description": "", "visibility": "Private"}
     assert "visibility" in (await ada.post(PROJECTS, good | {"visibility": "Secret"}, expect=400))["message"]
     assert (
-        "description"
-        in (await ada.post(PROJECTS, {"name": "x", "visibility": "Public"}, expect=400))["message"]
+        "description" in (await ada.post(PROJECTS, {"name": "x", "visibility": "Public"}, expect=400))["message"]
     )
     await ada.post(PROJECTS, good | {"description": "d" * 20_001}, expect=400)
     assert "stored" in (await ada.post(PROJECTS, good | {"description": "a\0b"}, expect=400))["message"]
@@ -128,9 +125,7 @@ async def test_an_unknown_and_an_invisible_project_look_the_same(
     await bob.get(f"{V1}/a%00b", expect=400)
 
 
-async def test_a_searchable_project_is_found_but_not_readable(
-    ada: Person, bob: Person, admin: Person
-) -> None:
+async def test_a_searchable_project_is_found_but_not_readable(ada: Person, bob: Person, admin: Person) -> None:
     made = await make(ada, "findable", "Searchable")
     await let(ada, made, admin, "contributor")
     found = next(one for one in (await bob.get(PROJECTS))["projects"] if one["name"] == "findable")
@@ -185,9 +180,7 @@ async def test_status_is_replaced_as_a_whole(ada: Person, bob: Person, project: 
     await bob.put(path, blocked, expect=403)
 
 
-async def test_collaborators_come_change_roles_and_go(
-    ada: Person, bob: Person, project: dict[str, Any]
-) -> None:
+async def test_collaborators_come_change_roles_and_go(ada: Person, bob: Person, project: dict[str, Any]) -> None:
     path = f"{V1}/{project['id']}/collaborators"
     await let(ada, project, bob, "launcherUser")
     await let(ada, project, bob, "contributor")

@@ -16,13 +16,9 @@ from tests.client import Modelyard, Person
 from tests.domains.projects.conftest import let, newest, paths, read, tar, upload
 
 
-async def commit(
-    person: Person, project: dict[str, Any], archive: bytes, expect: int = 200, **query: Any
-) -> Any:
+async def commit(person: Person, project: dict[str, Any], archive: bytes, expect: int = 200, **query: Any) -> Any:
     """Uploads a tar archive; the reply's JSON."""
-    response = await person.request(
-        "POST", f"/v4/projects/{project['id']}/commits", content=archive, params=query
-    )
+    response = await person.request("POST", f"/v4/projects/{project['id']}/commits", content=archive, params=query)
     assert response.status_code == expect, response.text
     return response.json()
 
@@ -47,9 +43,7 @@ async def test_an_upload_is_a_commit_by_its_author(
 @pytest.mark.parametrize(
     "path", ["runs", "files/a", "commits/x/y", "models/m.pkl", "blobs", "~upload/x", "run/x/stdout"]
 )
-async def test_files_named_like_routes_are_uploaded_too(
-    ada: Person, project: dict[str, Any], path: str
-) -> None:
+async def test_files_named_like_routes_are_uploaded_too(ada: Person, project: dict[str, Any], path: str) -> None:
     made = await upload(ada, "ada/churn", path, b"here")
     assert await read(ada, project["id"], made["commitId"], path) == b"here"
 
@@ -61,9 +55,7 @@ async def test_uploads_at_once_all_survive(ada: Person, project: dict[str, Any])
     assert len(await ada.get("/v1/projects/ada/churn/commits")) == 13
 
 
-async def test_an_upload_without_a_path_or_onto_a_folder_is_refused(
-    ada: Person, project: dict[str, Any]
-) -> None:
+async def test_an_upload_without_a_path_or_onto_a_folder_is_refused(ada: Person, project: dict[str, Any]) -> None:
     await upload(ada, "ada/churn", "a/b.txt", b"x")
     assert "folder" in (await upload(ada, "ada/churn", "a", b"x", expect=400))["message"]
     response = await ada.request("PUT", "/v1/projects/ada/churn/", content=b"x")
@@ -169,9 +161,7 @@ async def test_what_is_no_archive_is_refused(ada: Person, bob: Person, project: 
     await commit(bob, project, whole, expect=403)
 
 
-async def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused(
-    settings: Settings, dsn: str
-) -> None:
+async def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused(settings: Settings, dsn: str) -> None:
     small = Settings(home=settings.home, max_upload_bytes=10_000)
     async with Modelyard.over(small, dsn) as modelyard:
         ada = await modelyard.person("ada")

@@ -37,9 +37,7 @@ async def test_a_negative_limit_is_refused(ada: Person) -> None:
     assert "limit" in reply["message"]
 
 
-async def test_git_credentials_are_for_oneself_and_administrators(
-    ada: Person, bob: Person, admin: Person
-) -> None:
+async def test_git_credentials_are_for_oneself_and_administrators(ada: Person, bob: Person, admin: Person) -> None:
     path = f"/api/users/beta/credentials/{ada.id}"
     assert (await ada.get(path))["credentials"] == []
     assert (await admin.get(path))["credentials"] == []
@@ -47,9 +45,7 @@ async def test_git_credentials_are_for_oneself_and_administrators(
     await bob.get("/api/users/beta/credentials/000000000000000000000000", expect=404)
 
 
-async def test_an_administrator_adds_an_account_and_its_key_works(
-    admin: Person, modelyard: Modelyard
-) -> None:
+async def test_an_administrator_adds_an_account_and_its_key_works(admin: Person, modelyard: Modelyard) -> None:
     created = await admin.post("/v4/users", {"userName": "grace", "email": "grace@example.org"})
     grace = Person(modelyard, created["user"]["id"], "grace", created["apiKey"])
     assert (await grace.get("/api/users/v1/self"))["user"]["userName"] == "grace"

@@ -77,9 +77,7 @@ async def built_revision(db: Executor, vault: Vault, revision_id: str) -> BuiltR
 
 async def place_of(builder: Builder, built: BuiltRevision, say: Say) -> Path:
     """The folder of a built revision, brought back from its lock when it is gone; raises BuildFailed."""
-    return builder.place(built.build_key) or await builder.rebuild(
-        built.build_key, built.lock, built.image, say
-    )
+    return builder.place(built.build_key) or await builder.rebuild(built.build_key, built.lock, built.image, say)
 
 
 def _state(status: str | None) -> BuildState:

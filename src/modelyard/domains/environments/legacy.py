@@ -14,7 +14,7 @@ from modelyard.domains.environments.wire import (
     UseableEnvironments,
 )
 from modelyard.domains.projects import Project, project_with
-from modelyard.domains.users import Caller, Right, authenticate, authenticated, authenticated_with
+from modelyard.domains.users import Caller, Right, authenticated, authenticated_with
 from modelyard.kit import events
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
@@ -39,9 +39,7 @@ async def get_default_environment(caller: Caller, db: Database) -> DefaultEnviro
     revision = await queries.latest_revision(db, environment.id) if environment else None
     if environment is None or revision is None:
         raise NotFound("There is no default environment.")
-    return DefaultEnvironment(
-        id=environment.id, name=environment.name, latest_revision_details=_details(revision)
-    )
+    return DefaultEnvironment(id=environment.id, name=environment.name, latest_revision_details=_details(revision))
 
 
 @operation(
@@ -96,7 +94,6 @@ async def get_build_log(
     "/v4/projects/{projectId:str}/useableEnvironments",
     guard=project_with(Right.LIST_PROJECT),
     tag=TAG,
-    provide={"caller": authenticate},
 )
 async def list_useable_environments(
     project: Project,  # noqa: ARG001

@@ -88,7 +88,7 @@ async def find_visible(
     """The environment with this id, when the account may see it."""
     return await db.row(
         Environment,
-        f"SELECT {_ENVIRONMENT} FROM {_SOURCE} WHERE e.id = $3 AND {_VISIBLE}",  # noqa: S608
+        f"SELECT {_ENVIRONMENT} FROM {_SOURCE} WHERE e.id = $3 AND {_VISIBLE}",
         account_id, is_admin, environment_id,
     )  # fmt: skip
 
@@ -98,17 +98,17 @@ async def list_visible(db: Executor, account_id: str, page: Page, *, is_admin: b
     where = f"e.archived_at IS NULL AND {_VISIBLE}"
     rows = await db.rows(
         Environment,
-        f"SELECT {_ENVIRONMENT} FROM {_SOURCE} WHERE {where}"  # noqa: S608
+        f"SELECT {_ENVIRONMENT} FROM {_SOURCE} WHERE {where}"
         " ORDER BY e.is_default DESC, lower(e.name), e.id LIMIT $3 OFFSET $4",
         account_id, is_admin, page.rows, page.offset,
     )  # fmt: skip
-    total = await db.value(f"SELECT count(*) FROM environments e WHERE {where}", account_id, is_admin)  # noqa: S608
+    total = await db.value(f"SELECT count(*) FROM environments e WHERE {where}", account_id, is_admin)
     return Listed(rows, total)
 
 
 async def default_environment(db: Executor) -> Environment | None:
     """The environment that is used when none is named."""
-    return await db.row(Environment, f"SELECT {_ENVIRONMENT} FROM {_SOURCE} WHERE e.is_default")  # noqa: S608
+    return await db.row(Environment, f"SELECT {_ENVIRONMENT} FROM {_SOURCE} WHERE e.is_default")
 
 
 async def is_empty(db: Executor) -> bool:
@@ -139,7 +139,7 @@ async def add_revision(tx: Transaction, new: NewRevision) -> Revision:
     marks = ", ".join(f"${place}" for place in range(1, len(values) + 1))
     revision = await tx.row(
         Revision,
-        f"INSERT INTO environment_revisions AS r ({', '.join(values)}, number) SELECT {marks},"  # noqa: S608
+        f"INSERT INTO environment_revisions AS r ({', '.join(values)}, number) SELECT {marks},"
         " coalesce(max(number), 0) + 1 FROM environment_revisions WHERE environment_id = $2"
         f" RETURNING {_REVISION}",
         *values.values(),
@@ -150,16 +150,14 @@ async def add_revision(tx: Transaction, new: NewRevision) -> Revision:
 
 async def find_revision(db: Executor, revision_id: str) -> Revision | None:
     """The revision with this id."""
-    return await db.row(
-        Revision, f"SELECT {_REVISION} FROM environment_revisions r WHERE r.id = $1", revision_id
-    )  # noqa: S608
+    return await db.row(Revision, f"SELECT {_REVISION} FROM environment_revisions r WHERE r.id = $1", revision_id)
 
 
 async def latest_revision(db: Executor, environment_id: str) -> Revision | None:
     """The newest revision of an environment."""
     return await db.row(
         Revision,
-        f"SELECT {_REVISION} FROM environment_revisions r WHERE r.environment_id = $1"  # noqa: S608
+        f"SELECT {_REVISION} FROM environment_revisions r WHERE r.environment_id = $1"
         " ORDER BY r.number DESC LIMIT 1",
         environment_id,
     )
@@ -169,16 +167,14 @@ async def shown_revisions(db: Executor, environment_ids: list[str]) -> list[Revi
     """The newest, selected and restricted revisions of environments."""
     return await db.rows(
         Revision,
-        f"SELECT {_REVISION} FROM environment_revisions r JOIN environments e ON e.id = r.environment_id"  # noqa: S608
+        f"SELECT {_REVISION} FROM environment_revisions r JOIN environments e ON e.id = r.environment_id"
         " WHERE e.id = ANY($1) AND (r.id IN (e.selected_revision_id, e.restricted_revision_id)"
         " OR r.number = (SELECT max(number) FROM environment_revisions WHERE environment_id = e.id))",
         environment_ids,
     )
 
 
-async def set_status(
-    tx: Transaction, revision_id: str, to: str, before: list[str], *, from_none: bool
-) -> bool:
+async def set_status(tx: Transaction, revision_id: str, to: str, before: list[str], *, from_none: bool) -> bool:
     """Sets the state of a build that is in one of the states `before`."""
     moved = await tx.execute(
         "UPDATE environment_revisions SET status = $2,"
@@ -189,9 +185,7 @@ async def set_status(
     return moved == 1
 
 
-async def set_built(
-    tx: Transaction, revision_id: str, key: str, lock: str, variables: dict[str, str]
-) -> None:
+async def set_built(tx: Transaction, revision_id: str, key: str, lock: str, variables: dict[str, str]) -> None:
     """Stores what a build made; the revision becomes the selected one unless a newer one is."""
     await tx.execute(
         "UPDATE environment_revisions SET build_key = $2, lock = $3, build_variables = $4, failure = NULL"
@@ -213,9 +207,7 @@ async def set_failure(tx: Transaction, revision_id: str, failure: str) -> None:
 
 async def statuses(db: Executor, revision_ids: list[str]) -> dict[str, str | None]:
     """The build states of revisions."""
-    rows = await db.rows(
-        dict, "SELECT id, status FROM environment_revisions WHERE id = ANY($1)", revision_ids
-    )
+    rows = await db.rows(dict, "SELECT id, status FROM environment_revisions WHERE id = ANY($1)", revision_ids)
     return {row["id"]: row["status"] for row in rows}
 
 

@@ -9,7 +9,10 @@ from modelyard.kit.ids import new_id
 STANDARD = "Modelyard Standard Environment"
 PLAIN = "Plain Python"
 
-_STACK = "RUN pip install numpy pandas scipy scikit-learn matplotlib seaborn pyarrow polars requests joblib tqdm ipykernel"
+_STACK = (
+    "RUN pip install numpy pandas scipy scikit-learn matplotlib seaborn"
+    " pyarrow polars requests joblib tqdm ipykernel"
+)
 
 
 async def seed_environments(db: Database, vault: Vault) -> None:

@@ -39,9 +39,7 @@ async def create(tx: Transaction, vault: Vault, caller: Caller, new: NewEnvironm
     environment_id = new_id()
     owner_id = None if visibility == "global" else caller.id
     await queries.add_environment(tx, environment_id, name, owner_id, visibility, is_default=False)
-    revision = (
-        _copied(source[1], environment_id, caller) if source else _new(vault, environment_id, caller, new)
-    )
+    revision = _copied(source[1], environment_id, caller) if source else _new(vault, environment_id, caller, new)
     await queries.add_revision(tx, revision)
     await builds.ensure_building(tx, revision.id)
     await events.record(tx, caller, "environment.created", "environment", environment_id, name=name)
@@ -58,9 +56,7 @@ async def revise(
     revision = _new(vault, environment.id, caller, new, image=latest.image if latest else "")
     made = await queries.add_revision(tx, revision)
     await builds.ensure_building(tx, made.id)
-    await events.record(
-        tx, caller, "environment.revised", "environment", environment.id, revision=made.number
-    )
+    await events.record(tx, caller, "environment.revised", "environment", environment.id, revision=made.number)
     return await revision_of(tx, environment, made.id)
 
 

@@ -70,9 +70,7 @@ async def _build(db: Database, builder: Builder, lease: Lease) -> None:
     await _store(db, lease, revision, built, failure)
 
 
-async def _store(
-    db: Database, lease: Lease, revision: Revision, built: Built | None, failure: str | None
-) -> None:
+async def _store(db: Database, lease: Lease, revision: Revision, built: Built | None, failure: str | None) -> None:
     async with applying(db, lease, finish=True) as tx:
         if built is not None:
             await lifecycle.move(tx, revision.id, "pushing")
@@ -82,9 +80,7 @@ async def _store(
             await lifecycle.move(tx, revision.id, lifecycle.FAILED)
             await queries.set_failure(tx, revision.id, failure or "")
         outcome = "environment.built" if built else "environment.buildFailed"
-        await events.record(
-            tx, None, outcome, "environment", revision.environment_id, revision=revision.number
-        )
+        await events.record(tx, None, outcome, "environment", revision.environment_id, revision=revision.number)
         await kit_queries.notify(tx, _WAITING_KIND)
 
 

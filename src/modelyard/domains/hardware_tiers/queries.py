@@ -70,14 +70,14 @@ class Load(msgspec.Struct, frozen=True):
 
 async def find_tier(db: Executor, tier_id: str) -> Tier | None:
     """The tier with this id, archived or not."""
-    return await db.row(Tier, f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE t.id = $1", tier_id)  # noqa: S608
+    return await db.row(Tier, f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE t.id = $1", tier_id)
 
 
 async def find_live_tier(db: Executor, id_or_name: str) -> Tier | None:
     """The tier in use with this id, else with this name."""
     return await db.row(
         Tier,
-        f"SELECT {_COLUMNS} FROM hardware_tiers t"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM hardware_tiers t"
         " WHERE NOT t.is_archived AND (t.id = $1 OR t.name = $1) ORDER BY (t.id = $1) DESC LIMIT 1",
         id_or_name,
     )
@@ -85,14 +85,14 @@ async def find_live_tier(db: Executor, id_or_name: str) -> Tier | None:
 
 async def default_tier(db: Executor) -> Tier | None:
     """The tier that is used when none is named."""
-    return await db.row(Tier, f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE t.is_default")  # noqa: S608
+    return await db.row(Tier, f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE t.is_default")
 
 
 async def list_tiers(db: Executor, page: Page, *, archived: bool) -> Listed[Tier]:
     """Tiers from small to large."""
     rows = await db.rows(
         Tier,
-        f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE $1 OR NOT t.is_archived"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE $1 OR NOT t.is_archived"
         " ORDER BY t.gpus, t.cores, t.memory_bytes, t.id LIMIT $2 OFFSET $3",
         archived, page.rows, page.offset,
     )  # fmt: skip
@@ -130,8 +130,7 @@ async def clear_default(tx: Transaction, tier_id: str) -> None:
 async def clear_model_default(tx: Transaction, tier_id: str) -> None:
     """Takes the default for model APIs from every tier but this one."""
     await tx.execute(
-        "UPDATE hardware_tiers SET is_default_for_model_api = false"
-        " WHERE is_default_for_model_api AND id <> $1",
+        "UPDATE hardware_tiers SET is_default_for_model_api = false WHERE is_default_for_model_api AND id <> $1",
         tier_id,
     )
 
@@ -147,7 +146,7 @@ async def register_node(db: Executor, name: str, cores: int, memory_bytes: int, 
 
 async def live_nodes(db: Executor) -> list[Node]:
     """The machines whose runner was seen lately."""
-    return await db.rows(Node, f"SELECT name, cores, memory_bytes, gpus FROM nodes WHERE {_NODE_ALIVE}")  # noqa: S608
+    return await db.rows(Node, f"SELECT name, cores, memory_bytes, gpus FROM nodes WHERE {_NODE_ALIVE}")
 
 
 async def add_execution(tx: Transaction, execution_id: str, kind: str, tier: Tier, user_id: str) -> None:

@@ -53,9 +53,7 @@ def tier_from(given: HardwareTierV1) -> Tier:
 def _tier(body: dict[str, Any], *, flags: dict[str, Any], memory: int, created: datetime) -> Tier:
     kept = {name: body[name] for name in _KEPT if body.get(name) is not None}
     kept["resources"] = {k: v for k, v in body["resources"].items() if v is not None}
-    kept["flags"] = {
-        name: value for name, value in flags.items() if name not in _ACTIVE and value is not None
-    }
+    kept["flags"] = {name: value for name, value in flags.items() if name not in _ACTIVE and value is not None}
     gpus = kept.get("gpuConfiguration", {}).get("numberOfGpus", 0)
     return Tier(
         id=body["id"],
@@ -117,10 +115,7 @@ def capacity(tier: Tier, load: Load | None, nodes: list[Node]) -> HardwareTierCa
     if tier.max_simultaneous_executions is not None:
         most = min(most, tier.max_simultaneous_executions)
     available = max(0, most - executing - queued)
-    if not nodes:
-        level = "Unknown"
-    else:
-        level = "CanExecuteWithCurrentInstances" if available else "Full"
+    level = "Unknown" if not nodes else "CanExecuteWithCurrentInstances" if available else "Full"
     return HardwareTierCapacityV1(
         capacity_level=level,  # type: ignore[arg-type]
         executing_runs=executing,

@@ -37,17 +37,13 @@ async def get_all_hardware_tiers(
 
 
 @operation("POST", "/api/hardwaretiers/v1/hardwaretiers", guard=_MANAGE, tag=TAG)
-async def create_hardware_tier(
-    caller: Caller, tx: Transaction, data: NewHardwareTierV1
-) -> HardwareTierEnvelopeV1:
+async def create_hardware_tier(caller: Caller, tx: Transaction, data: NewHardwareTierV1) -> HardwareTierEnvelopeV1:
     """Create a hardware tier."""
     return await _envelope(tx, await service.add_tier(tx, caller, tier_from_new(data)))
 
 
 @operation("PUT", "/api/hardwaretiers/v1/hardwaretiers", guard=_MANAGE, tag=TAG)
-async def update_hardware_tier(
-    caller: Caller, tx: Transaction, data: HardwareTierV1
-) -> HardwareTierEnvelopeV1:
+async def update_hardware_tier(caller: Caller, tx: Transaction, data: HardwareTierV1) -> HardwareTierEnvelopeV1:
     """Change a hardware tier; its id is in the body."""
     return await _envelope(tx, await service.change_tier(tx, caller, tier_from(data)))
 
@@ -63,9 +59,7 @@ async def get_hardware_tier_by_id(
 
 
 @operation("DELETE", "/api/hardwaretiers/v1/hardwaretiers/{hardwareTierId:str}", guard=_MANAGE, tag=TAG)
-async def archive_hardware_tier(
-    caller: Caller, tx: Transaction, hardwareTierId: str
-) -> HardwareTierEnvelopeV1:
+async def archive_hardware_tier(caller: Caller, tx: Transaction, hardwareTierId: str) -> HardwareTierEnvelopeV1:
     """Take a hardware tier out of use."""
     tier = await service.archive_tier(tx, caller, await _found(tx, hardwareTierId))
     return await _envelope(tx, tier)
@@ -80,6 +74,4 @@ async def _found(db: Executor, tier_id: str) -> Tier:
 
 async def _envelope(db: Executor, tier: Tier) -> HardwareTierEnvelopeV1:
     loads, nodes = await queries.loads(db), await queries.live_nodes(db)
-    return HardwareTierEnvelopeV1(
-        hardware_tier=tier_reply(tier, loads.get(tier.id), nodes), metadata=metadata()
-    )
+    return HardwareTierEnvelopeV1(hardware_tier=tier_reply(tier, loads.get(tier.id), nodes), metadata=metadata())

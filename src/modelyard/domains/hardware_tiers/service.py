@@ -30,9 +30,7 @@ async def tier_for(db: Executor, wanted: str | None) -> Tier:
         for node in nodes
     )
     if nodes and not fits:
-        raise BadRequest(
-            f"The hardware tier {tier.id} is larger than any machine here; choose a smaller one."
-        )
+        raise BadRequest(f"The hardware tier {tier.id} is larger than any machine here; choose a smaller one.")
     return tier
 
 

@@ -13,9 +13,7 @@ from modelyard.kit.wire import present
 
 async def linked(db: Database, job: Job) -> list[LinkedGoalV1]:
     """The goals that a job serves and that still exist."""
-    found = [
-        await find_goal(db, job.project_id, goal_id) for goal_id in await queries.goal_ids_of(db, job.id)
-    ]
+    found = [await find_goal(db, job.project_id, goal_id) for goal_id in await queries.goal_ids_of(db, job.id)]
     return [_reply(job, goal) for goal in found if goal]
 
 
@@ -25,9 +23,7 @@ async def link(tx: Transaction, caller: Caller, job: Job, goal_id: str) -> Linke
     if goal is None:
         raise NotFound(f"The job's project has no goal with the id {goal_id}.")
     await queries.link_goal(tx, job.id, goal_id)
-    await events.record(
-        tx, caller, "job.goalLinked", "job", job.id, project_id=job.project_id, goalId=goal_id
-    )
+    await events.record(tx, caller, "job.goalLinked", "job", job.id, project_id=job.project_id, goalId=goal_id)
     return _reply(job, goal)
 
 
@@ -35,9 +31,7 @@ async def unlink(tx: Transaction, caller: Caller, job: Job, goal_id: str) -> Non
     """Unlinks a goal; raises NotFound when it was not linked."""
     if not await queries.unlink_goal(tx, job.id, goal_id):
         raise NotFound(f"The job is not linked to a goal with the id {goal_id}.")
-    await events.record(
-        tx, caller, "job.goalUnlinked", "job", job.id, project_id=job.project_id, goalId=goal_id
-    )
+    await events.record(tx, caller, "job.goalUnlinked", "job", job.id, project_id=job.project_id, goalId=goal_id)
 
 
 def _reply(job: Job, goal: Goal) -> LinkedGoalV1:

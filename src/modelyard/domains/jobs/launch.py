@@ -40,7 +40,7 @@ def places_of(folder: Path, environment: Path, *, isolated: bool) -> Places:
             working_dir="/mnt",
             datasets_dir="/domino/datasets",
             token_file="/var/lib/domino/home/.api/token",  # noqa: S106 - a path
-            temporary_dir="/tmp",  # noqa: S108 - private to the run
+            temporary_dir="/tmp",
             script="/domino/launch.sh",
             virtual_environment=str(environment),
         )
@@ -77,12 +77,8 @@ def script_of(job: Job, built: BuiltRevision) -> str | None:
     before = [built.pre_setup_script, built.post_setup_script, built.pre_run_script]
     if not any(before) and not built.post_run_script:
         return None
-    parts = ["#!/bin/sh"]
-    for text in before:
-        if text:
-            parts.append(
-                f"( set -e\n{text}\n) || {{ echo 'A setup script of the environment failed.' >&2; exit 1; }}"
-            )
+    failed = "{ echo 'A setup script of the environment failed.' >&2; exit 1; }"
+    parts = ["#!/bin/sh", *(f"( set -e\n{text}\n) || {failed}" for text in before if text)]
     parts.append(f"{shlex.join(command_words(job.command))}\ncode=$?")
     if built.post_run_script:
         parts.append(f"(\n{built.post_run_script}\n)")

@@ -29,7 +29,7 @@ from modelyard.domains.jobs.legacy_wire import (
 from modelyard.domains.jobs.listing import JobFilter
 from modelyard.domains.jobs.service import JobRequest
 from modelyard.domains.projects import Project, project_by_id, project_named_by
-from modelyard.domains.users import Caller, Right, authenticate, authenticated_with
+from modelyard.domains.users import Caller, Right, authenticated_with
 from modelyard.engines.git import GitStore
 from modelyard.engines.logs import LogStore
 from modelyard.kit.db import Database, Transaction
@@ -41,7 +41,6 @@ TAG = "Jobs (private)"
 RUNS_SHOWN = 1000
 
 _COMPUTE = authenticated_with(Right.USE_GLOBAL_COMPUTE)
-_WITH_CALLER: Any = {"caller": authenticate}
 
 
 @operation(
@@ -72,9 +71,7 @@ async def stop_job(caller: Caller, db: Database, tx: Transaction, data: StopJob)
     return private_job(await queries.find_job(tx, access.job.id) or access.job)
 
 
-@operation(
-    "POST", "/v4/jobs/restart", guard=_COMPUTE, rights=(Right.START_JOB, Right.USE_GLOBAL_COMPUTE), tag=TAG
-)
+@operation("POST", "/v4/jobs/restart", guard=_COMPUTE, rights=(Right.START_JOB, Right.USE_GLOBAL_COMPUTE), tag=TAG)
 async def restart_job(caller: Caller, db: Database, git: GitStore, data: RestartJob) -> PrivateJob:
     """Submit a job once more."""
     access = await job_by_id(db, caller, data.job_id, Right.START_JOB)
@@ -163,11 +160,9 @@ async def list_runs(project: Project, db: Database) -> Runs:
 
 @operation(
     "POST", "/v1/projects/{ownerName:str}/{projectName:str}/runs",
-    guard=project_named_by("path", Right.START_JOB), tag=TAG, provide=_WITH_CALLER,
+    guard=project_named_by("path", Right.START_JOB), tag=TAG,
 )  # fmt: skip
-async def start_run(
-    project: Project, caller: Caller, db: Database, git: GitStore, data: StartRun
-) -> StartedRun:
+async def start_run(project: Project, caller: Caller, db: Database, git: GitStore, data: StartRun) -> StartedRun:
     """Start a run."""
     caller.demand(Right.USE_GLOBAL_COMPUTE)
     wanted = JobRequest(
@@ -194,9 +189,7 @@ async def get_run(access: JobAccess, ownerName: str, projectName: str) -> Run:
     "GET", "/v1/projects/{ownerName:str}/{projectName:str}/run/{jobId:str}/stdout",
     guard=job_with(Right.VIEW_JOBS), tag=TAG,
 )  # fmt: skip
-async def get_run_output(
-    access: JobAccess, log_store: LogStore, ownerName: str, projectName: str
-) -> RunOutput:
+async def get_run_output(access: JobAccess, log_store: LogStore, ownerName: str, projectName: str) -> RunOutput:
     """The log of a run as text."""
     _of_project(access, ownerName, projectName)
     return RunOutput(

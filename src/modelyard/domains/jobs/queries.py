@@ -98,7 +98,7 @@ class Tag(msgspec.Struct, frozen=True):
 
 async def find_job(db: Executor, job_id: str) -> Job | None:
     """The job with this id, in whatever project."""
-    return await db.row(Job, f"SELECT {COLUMNS} FROM {SOURCE} WHERE j.id = $1", job_id)  # noqa: S608
+    return await db.row(Job, f"SELECT {COLUMNS} FROM {SOURCE} WHERE j.id = $1", job_id)
 
 
 async def next_number(tx: Transaction, project_id: str) -> int:
@@ -117,7 +117,7 @@ async def add_job(tx: Transaction, job: NewJob) -> int:
     values = msgspec.structs.asdict(job)
     marks = ", ".join(f"${place}" for place in range(2, len(values) + 2))
     await tx.execute(
-        f"INSERT INTO jobs (status, number, {', '.join(values)}) VALUES ('Queued', $1, {marks})",  # noqa: S608
+        f"INSERT INTO jobs (status, number, {', '.join(values)}) VALUES ('Queued', $1, {marks})",
         number,
         *values.values(),
     )
@@ -176,7 +176,7 @@ async def jobs_awaiting(tx: Transaction, revision_id: str) -> list[Job]:
     """The jobs that wait for a revision's build, oldest first; they stay locked."""
     return await tx.rows(
         Job,
-        f"SELECT {COLUMNS} FROM {SOURCE} WHERE j.awaits_build AND j.environment_revision_id = $1"  # noqa: S608
+        f"SELECT {COLUMNS} FROM {SOURCE} WHERE j.awaits_build AND j.environment_revision_id = $1"
         " ORDER BY j.submitted_at FOR UPDATE OF j SKIP LOCKED",
         revision_id,
     )
@@ -278,13 +278,13 @@ async def list_jobs(db: Executor, project_id: str, wanted: JobFilter) -> Listed[
     arguments = _Arguments()
     # The window is cut on an index alone; whole rows are fetched for the page only.
     window = (
-        f"SELECT j.id FROM {_from(wanted)} WHERE {_condition(arguments, project_id, wanted)}"  # noqa: S608
+        f"SELECT j.id FROM {_from(wanted)} WHERE {_condition(arguments, project_id, wanted)}"
         f" ORDER BY {_order(arguments, wanted, direction)}"
         f" LIMIT {arguments.mark(rows)} OFFSET {arguments.mark(offset)}"
     )
     found = await db.rows(
         Job,
-        f"SELECT {COLUMNS} FROM (SELECT id, row_number() OVER () AS place FROM ({window}) page) w"  # noqa: S608
+        f"SELECT {COLUMNS} FROM (SELECT id, row_number() OVER () AS place FROM ({window}) page) w"
         f" JOIN {SOURCE} ON j.id = w.id ORDER BY w.place",
         *arguments,
     )
@@ -294,7 +294,7 @@ async def list_jobs(db: Executor, project_id: str, wanted: JobFilter) -> Listed[
 async def _count(db: Executor, project_id: str, wanted: JobFilter) -> int:
     if not wanted.tag and wanted.archived == (False,):
         count = await db.value(
-            f"SELECT {' + '.join(wanted.phases)} FROM job_counts WHERE project_id = $1",  # noqa: S608
+            f"SELECT {' + '.join(wanted.phases)} FROM job_counts WHERE project_id = $1",
             project_id,
         )
     elif not wanted.tag and wanted.status == "archived":
@@ -302,7 +302,7 @@ async def _count(db: Executor, project_id: str, wanted: JobFilter) -> int:
     else:
         arguments = _Arguments()
         condition = _condition(arguments, project_id, wanted)
-        count = await db.value(f"SELECT count(*) FROM jobs j WHERE {condition}", *arguments)  # noqa: S608
+        count = await db.value(f"SELECT count(*) FROM jobs j WHERE {condition}", *arguments)
     return count or 0
 
 

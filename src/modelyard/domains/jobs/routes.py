@@ -15,7 +15,6 @@ from modelyard.domains.jobs.wire import (
     GoalToLinkV1,
     JobEnvelopeV1,
     LogsEnvelopeV1,
-    LogTypeV1,
     NewJobV1,
     PaginatedGoalEnvelopeV1,
     PaginatedJobEnvelopeV1,
@@ -25,7 +24,7 @@ from modelyard.domains.jobs.wire import (
     TagToAddV1,
 )
 from modelyard.domains.projects import Project, project_by_id, project_named_by
-from modelyard.domains.users import Caller, Right, authenticate, authenticated_with
+from modelyard.domains.users import Caller, Right, authenticated_with
 from modelyard.engines.git import GitStore
 from modelyard.engines.logs import LogStore
 from modelyard.kit import events
@@ -64,9 +63,7 @@ async def get_jobs(
         stat=dominoStatsSortFieldName,
     )
     found = await queries.list_jobs(db, project.id, wanted)
-    return PaginatedJobEnvelopeV1(
-        jobs=[listed_job(job) for job in found.rows], metadata=paged(page, found.total)
-    )
+    return PaginatedJobEnvelopeV1(jobs=[listed_job(job) for job in found.rows], metadata=paged(page, found.total))
 
 
 @operation("GET", "/api/jobs/beta/jobs/{jobId:str}", guard=job_with(Right.VIEW_JOBS), tag=TAG)
@@ -154,9 +151,7 @@ async def add_job_tag(access: JobAccess, tx: Transaction, data: TagToAddV1) -> T
     return TagEnvelopeV1(tag=tag_reply(tag), metadata=metadata())
 
 
-@operation(
-    "DELETE", "/api/jobs/v1/jobs/{jobId:str}/tags/{tagId:str}", guard=job_with(Right.VIEW_JOBS), tag=TAG
-)
+@operation("DELETE", "/api/jobs/v1/jobs/{jobId:str}/tags/{tagId:str}", guard=job_with(Right.VIEW_JOBS), tag=TAG)
 async def remove_job_tag(access: JobAccess, tx: Transaction, tagId: str, projectId: str) -> DeleteEnvelopeV1:
     """Remove a tag from a job."""
     _same_project(access, projectId)

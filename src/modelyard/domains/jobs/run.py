@@ -127,9 +127,7 @@ class JobRun:
         if not await self._move("Preparing"):
             return None
         try:
-            built = await environments.built_revision(
-                self._db, self._tools.vault, job.environment_revision_id
-            )
+            built = await environments.built_revision(self._db, self._tools.vault, job.environment_revision_id)
             environment = await environments.place_of(self._tools.builder, built, follower.prepare)
             await asyncio.to_thread(self._check_out, job)
         except (BuildFailed, Failure) as reason:
@@ -271,9 +269,7 @@ class JobRun:
             await queries.set_outcome(tx, job.id, outcome)
             await hardware_tiers.release_execution(tx, job.id)
             await revoke_run_tokens(tx, job.id)
-            await events.record(
-                tx, None, "job.ended", "job", job.id, project_id=job.project_id, status=status
-            )
+            await events.record(tx, None, "job.ended", "job", job.id, project_id=job.project_id, status=status)
             await kit_queries.notify(tx, self._lease.kind)
 
     def _clean(self) -> None:
@@ -314,8 +310,6 @@ def _introduction(job: Job, tier: Tier, built: BuiltRevision, *, isolated: bool)
             f"Files at commit {job.input_commit_id}",
             f"Environment {built.environment_id}, revision {built.number}",
             f"Hardware tier {tier.id}: {tier.cores:g} cores, {memory:.1f} GiB of memory",
-            "Isolated by bubblewrap"
-            if isolated
-            else "Not isolated: bubblewrap is not in use on this machine",
+            "Isolated by bubblewrap" if isolated else "Not isolated: bubblewrap is not in use on this machine",
         ]
     )

@@ -185,14 +185,10 @@ async def browse_files(
         return commit_id, list(git.entries(project.id, commit_id, folder, recursive=False))
 
     commit_id, found = await read_repository(db, git, project, read)
-    return BrowsedFolder(
-        commit_id=commit_id, path=folder, entries=[BrowsedEntry.of(entry) for entry in found]
-    )
+    return BrowsedFolder(commit_id=commit_id, path=folder, entries=[BrowsedEntry.of(entry) for entry in found])
 
 
-async def _file(
-    db: Database, git: GitStore, project: Project, commit_id: str, path: SafePath
-) -> Response[Any]:
+async def _file(db: Database, git: GitStore, project: Project, commit_id: str, path: SafePath) -> Response[Any]:
     if not path:
         raise NotFound("There is no file without a name; give its path before /content.")
     return await _download(db, git, project, lambda: git.open_file(project.id, commit_id, path))
@@ -218,9 +214,7 @@ def _without_content(path: str) -> SafePath:
     return SafePath(path.removesuffix("/content"))
 
 
-async def _listed(
-    db: Database, git: GitStore, project: Project, commit_id: str, folder: SafePath
-) -> ListedFiles:
+async def _listed(db: Database, git: GitStore, project: Project, commit_id: str, folder: SafePath) -> ListedFiles:
     entries = await read_repository(
         db, git, project, lambda: git.entries(project.id, commit_id, folder, recursive=True)
     )

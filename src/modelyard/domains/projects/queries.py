@@ -113,7 +113,7 @@ async def list_visible(db: Executor, caller: Caller, page: Page) -> Listed[Proje
         caller.id, caller.is_admin, page.rows, page.offset,
     )  # fmt: skip
     args = () if caller.is_admin else (caller.id,)
-    total = await db.value(f"SELECT count(*) FROM projects p WHERE {_visible(caller)}", *args)  # noqa: S608
+    total = await db.value(f"SELECT count(*) FROM projects p WHERE {_visible(caller)}", *args)
     return Listed(rows, total)
 
 
@@ -127,9 +127,7 @@ _RELATIONSHIPS = {
 RELATIONSHIPS = frozenset(_RELATIONSHIPS)
 
 
-async def list_related(
-    db: Executor, caller: Caller, relationship: str, *, show_completed: bool
-) -> list[Project]:
+async def list_related(db: Executor, caller: Caller, relationship: str, *, show_completed: bool) -> list[Project]:
     """The caller's live projects by relationship, newest first.
 
     `owned` and `collaborating` are complete; `suggesting` and `popular` are the first hundred.
@@ -219,7 +217,7 @@ async def goals_of(db: Executor, project_id: str) -> list[Goal]:
     """The goals of a project, oldest first."""
     return await db.rows(
         Goal,
-        f"SELECT {_GOAL} FROM project_goals WHERE project_id = $1 ORDER BY id",  # noqa: S608
+        f"SELECT {_GOAL} FROM project_goals WHERE project_id = $1 ORDER BY id",
         project_id,
     )
 
@@ -228,7 +226,7 @@ async def find_goal(db: Executor, project_id: str, goal_id: str) -> Goal | None:
     """The goal with this id, if it is one of this project."""
     return await db.row(
         Goal,
-        f"SELECT {_GOAL} FROM project_goals WHERE project_id = $1 AND id = $2",  # noqa: S608
+        f"SELECT {_GOAL} FROM project_goals WHERE project_id = $1 AND id = $2",
         project_id, goal_id,
     )  # fmt: skip
 
@@ -255,7 +253,7 @@ async def set_goal_complete(tx: Transaction, project_id: str, goal_id: str, is_c
     """Notes whether a goal is reached; None when there is no such goal."""
     return await tx.row(
         Goal,
-        "UPDATE project_goals SET is_complete = $3 WHERE project_id = $1 AND id = $2"  # noqa: S608
+        "UPDATE project_goals SET is_complete = $3 WHERE project_id = $1 AND id = $2"
         f" RETURNING {_GOAL}",
         project_id, goal_id, is_complete,
     )  # fmt: skip
@@ -263,9 +261,7 @@ async def set_goal_complete(tx: Transaction, project_id: str, goal_id: str, is_c
 
 async def remove_goal(tx: Transaction, project_id: str, goal_id: str) -> bool:
     """Removes a goal; False when there is none."""
-    removed = await tx.execute(
-        "DELETE FROM project_goals WHERE project_id = $1 AND id = $2", project_id, goal_id
-    )
+    removed = await tx.execute("DELETE FROM project_goals WHERE project_id = $1 AND id = $2", project_id, goal_id)
     return removed == 1
 
 
@@ -290,9 +286,7 @@ async def tags_of(db: Executor, project_ids: list[str]) -> list[Tag]:
 
 async def find_tag(db: Executor, tag_id: str) -> Tag | None:
     """The tag with this id, of whatever project."""
-    return await db.row(
-        Tag, "SELECT id, project_id, name, created_at FROM project_tags WHERE id = $1", tag_id
-    )
+    return await db.row(Tag, "SELECT id, project_id, name, created_at FROM project_tags WHERE id = $1", tag_id)
 
 
 async def add_tag(tx: Transaction, tag_id: str, project_id: str, name: str, creator_id: str) -> Tag:
@@ -310,7 +304,5 @@ async def add_tag(tx: Transaction, tag_id: str, project_id: str, name: str, crea
 
 async def remove_tag(tx: Transaction, project_id: str, tag_id: str) -> bool:
     """Removes a tag; False when the project has no such tag."""
-    removed = await tx.execute(
-        "DELETE FROM project_tags WHERE project_id = $1 AND id = $2", project_id, tag_id
-    )
+    removed = await tx.execute("DELETE FROM project_tags WHERE project_id = $1 AND id = $2", project_id, tag_id)
     return removed == 1

@@ -102,9 +102,7 @@ async def update_project_result_settings(
     return ProjectResultsSettingsEnvelopeV1(results_settings=data, metadata=metadata())
 
 
-@operation(
-    "GET", "/api/projects/v1/projects/{projectId:str}", guard=project_with(Right.LIST_PROJECT), tag=TAG
-)
+@operation("GET", "/api/projects/v1/projects/{projectId:str}", guard=project_with(Right.LIST_PROJECT), tag=TAG)
 async def get_project_by_id(project: Project) -> ProjectEnvelopeV1:
     """Read one project."""
     return ProjectEnvelopeV1(project=ProjectV1.of(project), metadata=metadata())
@@ -176,9 +174,7 @@ async def update_project_goal(
     guard=project_with(Right.EDIT),
     tag=TAG,
 )
-async def delete_project_goal(
-    project: Project, caller: Caller, tx: Transaction, goalId: str
-) -> DeleteEnvelopeV1:
+async def delete_project_goal(project: Project, caller: Caller, tx: Transaction, goalId: str) -> DeleteEnvelopeV1:
     """Delete a goal of a project."""
     await service.remove_goal(tx, caller, project, goalId)
     return deleted()

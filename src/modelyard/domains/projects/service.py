@@ -205,6 +205,4 @@ async def remove_tag(tx: Transaction, caller: Caller, project: Project, tag_id: 
     """Removes a tag; raises NotFound."""
     if not await queries.remove_tag(tx, project.id, tag_id):
         raise NotFound(f"This project has no tag with the id {tag_id[:100]}.")
-    await events.record(
-        tx, caller, "project.untagged", "project", project.id, project_id=project.id, tagId=tag_id
-    )
+    await events.record(tx, caller, "project.untagged", "project", project.id, project_id=project.id, tagId=tag_id)

@@ -93,9 +93,7 @@ class Uploads:
             path = _checked(member)
             total += member.size
             if total > self.max_bytes or number >= MAX_FILES:
-                raise TooLarge(
-                    f"The archive holds more than {self.max_bytes:,} bytes or {MAX_FILES:,} files."
-                )
+                raise TooLarge(f"The archive holds more than {self.max_bytes:,} bytes or {MAX_FILES:,} files.")
             if member.isdir():
                 continue
             source = tar.extractfile(member)

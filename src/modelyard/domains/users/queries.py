@@ -1,6 +1,7 @@
 """SQL of accounts, keys, run tokens and git credentials."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -8,9 +9,13 @@ from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed, Page
 
 _COLUMNS = (
-    "u.id, u.kind, u.user_name, u.email, u.first_name, u.last_name, u.company_name, u.phone_number,"
-    " u.is_admin"
+    "u.id, u.kind, u.user_name, u.email, u.first_name, u.last_name, u.company_name, u.phone_number, u.is_admin"
 )
+
+
+GitServiceProvider = Literal[
+    "Bitbucket", "BitbucketServer", "Github", "GithubEnterprise", "GitLab", "GitLabEnterprise", "Unknown"
+]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -54,7 +59,7 @@ class GitCredential(msgspec.Struct, frozen=True):
     id: str
     name: str
     domain: str
-    provider: str
+    provider: GitServiceProvider
     protocol: str
     fingerprint: str
 
@@ -89,14 +94,14 @@ async def touch_key(db: Executor, key_id: str) -> None:
 
 async def find_user(db: Executor, user_id: str) -> User | None:
     """The account with this id."""
-    return await db.row(User, f"SELECT {_COLUMNS} FROM users u WHERE u.id = $1", user_id)  # noqa: S608
+    return await db.row(User, f"SELECT {_COLUMNS} FROM users u WHERE u.id = $1", user_id)
 
 
 async def find_user_by_name(db: Executor, user_name: str) -> User | None:
     """The account with this name, whatever its case."""
     return await db.row(
         User,
-        f"SELECT {_COLUMNS} FROM users u WHERE lower(u.user_name) = lower($1)",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM users u WHERE lower(u.user_name) = lower($1)",
         user_name,
     )
 
@@ -106,10 +111,10 @@ async def list_people(db: Executor, page: Page) -> Listed[User]:
     where = "u.kind = 'individual' AND u.deactivated_at IS NULL"
     rows = await db.rows(
         User,
-        f"SELECT {_COLUMNS} FROM users u WHERE {where} ORDER BY lower(u.user_name) LIMIT $1 OFFSET $2",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM users u WHERE {where} ORDER BY lower(u.user_name) LIMIT $1 OFFSET $2",
         page.rows, page.offset,
     )  # fmt: skip
-    total = await db.value(f"SELECT count(*) FROM users u WHERE {where}")  # noqa: S608
+    total = await db.value(f"SELECT count(*) FROM users u WHERE {where}")
     return Listed(rows, total)
 
 
@@ -117,7 +122,7 @@ async def list_accounts(db: Executor) -> list[User]:
     """Every live account, people and organizations, by name."""
     return await db.rows(
         User,
-        f"SELECT {_COLUMNS} FROM users u WHERE u.deactivated_at IS NULL ORDER BY lower(u.user_name)",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM users u WHERE u.deactivated_at IS NULL ORDER BY lower(u.user_name)",
     )
 
 
@@ -133,9 +138,7 @@ async def add_user(tx: Transaction, user: User) -> bool:
     )
 
 
-async def add_key(
-    tx: Transaction, key_id: str, user_id: str, label: str, lookup: bytes, digest: bytes
-) -> None:
+async def add_key(tx: Transaction, key_id: str, user_id: str, label: str, lookup: bytes, digest: bytes) -> None:
     """Adds an API key."""
     await tx.execute(
         "INSERT INTO api_keys (id, user_id, label, lookup, digest) VALUES ($1, $2, $3, $4, $5)"

@@ -38,9 +38,7 @@ async def create_user(tx: Transaction, actor: events.Actor | None, new: NewUser)
     if not await queries.add_user(tx, user):
         raise BadRequest(f"The name {new.user_name} is taken by another account; choose another one.")
     _, secret = await create_key(tx, user, "first key")
-    await events.record(
-        tx, actor, "user.created", "user", user.id, userName=user.user_name, isAdmin=user.is_admin
-    )
+    await events.record(tx, actor, "user.created", "user", user.id, userName=user.user_name, isAdmin=user.is_admin)
     for follow in _followers:
         await follow(tx, user)
     return user, secret

@@ -1,16 +1,13 @@
 """Shapes of users on the wire."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
 from modelyard.domains.users.permissions import PlatformRole
-from modelyard.domains.users.queries import ApiKey, User
+from modelyard.domains.users.queries import ApiKey, GitServiceProvider, User
 from modelyard.kit.wire import MetadataV1, PaginatedMetadataV1, Wire, epoch_ms, present
 
-GitServiceProviderV1 = Literal[
-    "Bitbucket", "BitbucketServer", "Github", "GithubEnterprise", "GitLab", "GitLabEnterprise", "Unknown"
-]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -66,7 +63,7 @@ class GitCredentialsAccessorV1(Wire):
     id: str
     name: str
     domain: str
-    git_service_provider: GitServiceProviderV1
+    git_service_provider: GitServiceProvider
     protocol: str
     fingerprint: str
 

@@ -77,7 +77,7 @@ def _pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _files(environ: Mapping[str, str]) -> list[Path]:
-    """pip's configuration files, the weakest first."""
+    """Pip's configuration files, the weakest first."""
     named = environ.get("PIP_CONFIG_FILE")
     if named == os.devnull:
         return []

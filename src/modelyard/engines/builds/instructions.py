@@ -36,9 +36,7 @@ _INSTALLERS = (
     ("python", "-m", "pip", "install"),
     ("python3", "-m", "pip", "install"),
 )
-_REQUIREMENT = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[A-Za-z0-9._,\s-]+\])?\s*([<>=!~;@(].*)?", re.DOTALL
-)
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[A-Za-z0-9._,\s-]+\])?\s*([<>=!~;@(].*)?", re.DOTALL)
 _URL = re.compile(r"https?://\S+")
 _SHELL = re.compile(r"[|;`<>]|\$\(|(?<!&)&(?!&)")
 _ENV_PAIR = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)\s*""")
@@ -156,14 +154,12 @@ def _requirement(text: str) -> str:
     if _URL.fullmatch(text):
         return text
     if not _REQUIREMENT.fullmatch(text) or "file:" in text.lower() or text.startswith((".", "/")):
-        raise BuildFailed(
-            f"`{text}` is not a package requirement; files of projects are not there in builds."
-        )
+        raise BuildFailed(f"`{text}` is not a package requirement; files of projects are not there in builds.")
     return text
 
 
 def _remote(text: str) -> str:
-    if not text or text.startswith("-") or "file:" in text.lower() or text.startswith(("/", ".", "~")):
+    if not text or text.startswith(("-", "/", ".", "~")) or "file:" in text.lower():
         raise BuildFailed("an index or host must be named as one of the network, not as a path.")
     return text
 

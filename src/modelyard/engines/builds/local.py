@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import uv
 
-from modelyard.engines.builds import Built, BuildFailed, BuildRequest, Say, Wrap
+from modelyard.engines.builds import BuildFailed, BuildRequest, Built, Say, Wrap
 from modelyard.engines.builds.index import index_environment, local_folders, masked
 from modelyard.engines.builds.instructions import Plan, read_instructions
 from modelyard.engines.compute import Mount
@@ -25,7 +25,7 @@ _COMPLETE = "modelyard-complete.json"
 _PYTHON = re.compile(r"(?:python|py)[:\-_]?(3\.?\d{1,2})", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _UNREACHABLE = re.compile(
-    r"dns error|connect error|error sending request|Could not connect|timed out|network", re.I
+    r"dns error|connect error|error sending request|Could not connect|timed out|network", re.IGNORECASE
 )
 
 
@@ -87,7 +87,7 @@ class LocalBuilder:
         version = named[1] if named else own
         version = version if "." in version else f"3.{version[1:]}"
         say(
-            f"Base image {image or '(none)'}: images are not pulled here; Python {version} of this machine is used."
+            f"Base image {image or '(none)'}: no images are pulled here; Python {version} of this machine is used."
         )
         if version == own:
             return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())

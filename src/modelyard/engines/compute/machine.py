@@ -39,11 +39,7 @@ def _gpus() -> int:
     if not program:
         return 0
     try:
-        done = subprocess.run(
-            [program, "--list-gpus"], check=False, capture_output=True, text=True, timeout=20
-        )
+        done = subprocess.run([program, "--list-gpus"], check=False, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    return (
-        sum(1 for line in done.stdout.splitlines() if line.startswith("GPU ")) if done.returncode == 0 else 0
-    )
+    return sum(1 for line in done.stdout.splitlines() if line.startswith("GPU ")) if done.returncode == 0 else 0

@@ -36,9 +36,7 @@ def tree(seen: dict[int, Seen], root: int) -> list[Seen]:
     children: dict[int, list[Seen]] = defaultdict(list)
     for process in seen.values():
         children[process.parent].append(process)
-    found = {
-        process.pid: process for process in seen.values() if process.pid == root or process.session == root
-    }
+    found = {process.pid: process for process in seen.values() if root in (process.pid, process.session)}
     todo = list(found.values())
     while todo:
         for child in children[todo.pop().pid]:

@@ -91,6 +91,12 @@ def _arguments(program: str, *, network: bool) -> list[str]:
     ]  # fmt: skip
     if not network:
         command.append("--unshare-net")
+    return [*command, *_system(), *_name_resolution(network=network)]
+
+
+def _system() -> list[str]:
+    """The host's programs and configuration, but for what only its administrator may read."""
+    command: list[str] = []
     for name in _SYSTEM:
         place = Path("/") / name
         if place.is_symlink():
@@ -103,8 +109,12 @@ def _arguments(program: str, *, network: bool) -> list[str]:
     for emptied in _EMPTIED:
         if Path(emptied).is_dir():
             command += ["--tmpfs", emptied]
-    if network and Path("/etc/resolv.conf").is_symlink():
-        target = Path("/etc/resolv.conf").resolve()
-        if target.exists() and target.parts[1] not in _SYSTEM:
-            command += ["--ro-bind", str(target), str(target)]
     return command
+
+
+def _name_resolution(*, network: bool) -> list[str]:
+    """Where /etc/resolv.conf is a link into a folder that is not seen, its target."""
+    target = Path("/etc/resolv.conf").resolve()
+    if network and target.exists() and target.parts[1] not in _SYSTEM:
+        return ["--ro-bind", str(target), str(target)]
+    return []

@@ -148,7 +148,7 @@ class Watched:
                 loop.remove_reader(descriptor)
                 os.close(descriptor)
         else:
-            while self._is_alive():
+            while self._is_alive():  # noqa: ASYNC110 - the system tells nobody
                 await asyncio.sleep(0.05)
 
     def _is_alive(self) -> bool:

@@ -97,9 +97,7 @@ class GitStore(Protocol):
         """The commits of a branch, newest first."""
         ...
 
-    def entries(
-        self, project_id: str, commit_id: str, folder: SafePath, *, recursive: bool
-    ) -> Sequence[Entry]:
+    def entries(self, project_id: str, commit_id: str, folder: SafePath, *, recursive: bool) -> Sequence[Entry]:
         """What lies in a folder at a commit; raises NotFound."""
         ...
 

@@ -11,13 +11,22 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import FileMode, Option, SortMode
 
-from modelyard.engines.git import MAIN, Author, Changes, Checkout, Commit, Entry, FileContent
-from modelyard.engines.git import objects, worktree
+from modelyard.engines.git import (
+    MAIN,
+    Author,
+    Changes,
+    Checkout,
+    Commit,
+    Entry,
+    FileContent,
+    objects,
+    worktree,
+)
 from modelyard.kit.errors import NotFound
 from modelyard.kit.safe_path import SafePath
 
 # Acknowledged commits survive a power loss.
-pygit2.option(Option.ENABLE_FSYNC_GITDIR, True)  # noqa: FBT003 - libgit2's own form
+pygit2.option(Option.ENABLE_FSYNC_GITDIR, True)
 
 _Blobs = dict[tuple[str, ...], tuple[pygit2.Oid, FileMode] | None]
 
@@ -84,9 +93,7 @@ class LocalGitStore:
                 found.append(objects.described(commit))
         return found
 
-    def entries(
-        self, project_id: str, commit_id: str, folder: SafePath, *, recursive: bool
-    ) -> Sequence[Entry]:
+    def entries(self, project_id: str, commit_id: str, folder: SafePath, *, recursive: bool) -> Sequence[Entry]:
         """What lies in a folder at a commit; raises NotFound."""
         repository = self._open(project_id)
         tree = objects.folder_of(repository, commit_id, folder)

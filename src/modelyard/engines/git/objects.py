@@ -8,8 +8,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
-from modelyard.engines.git import loose
-from modelyard.engines.git import Commit, Entry, FileContent
+from modelyard.engines.git import Commit, Entry, FileContent, loose
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.safe_path import SafePath
 

@@ -86,9 +86,7 @@ def _write_blob(repository: pygit2.Repository, oid: pygit2.Oid, target: Path, mo
         return _stat(os.fstat(file.fileno()))
 
 
-def _files(
-    folder: Path, prefix: str, ignored: pathspec.GitIgnoreSpec
-) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _files(folder: Path, prefix: str, ignored: pathspec.GitIgnoreSpec) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:

@@ -127,9 +127,7 @@ class LocalFollower:
             return False
         if not self._said_cut:
             self._said_cut = True
-            self.prepare(
-                f"The log is cut here: it is longer than the {self._max_bytes:,} bytes that are kept."
-            )
+            self.prepare(f"The log is cut here: it is longer than the {self._max_bytes:,} bytes that are kept.")
         return True
 
     def _opened(self, stream: str) -> int | None:
