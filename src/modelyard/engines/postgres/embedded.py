@@ -25,6 +25,10 @@ NAME = "modelyard"
 LONGEST_SOCKET_FOLDER = 85
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
+PATIENCE_SECONDS = 10.0
+
+# What the server says before its own log is open.
+_FIRST_WORDS = "first-words.log"
 
 # Small for a laptop; durability is left as PostgreSQL has it: fsync and synchronous commits on.
 _SETTINGS = {
@@ -70,9 +74,7 @@ class EmbeddedPostgres:
         with self._locked():
             if not self.answers():
                 self._prepare()
-                self._wait_for_orphans()
-                self._spawn()
-                self._wait_until_ready()
+                self._start_after_orphans()
             self._create_database()
         return self.dsn
 
@@ -140,18 +142,32 @@ class EmbeddedPostgres:
                     process.kill()
             time.sleep(0.02)
 
+    def _start_after_orphans(self) -> None:
+        """The kernel may hold what a killed server shared a moment longer than its processes are seen."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            self._wait_for_orphans()
+            self._spawn()
+            try:
+                return self._wait_until_ready()
+            except PostgresError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
     def _spawn(self) -> None:
         options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         command = [str(BINARIES / "postgres"), "-D", str(self._data), "-k", str(self._sockets), *options]
-        self._child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-            **child_options(),
-        )
+        with (self._data / _FIRST_WORDS).open("wb") as words:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+                cwd="/",
+                **child_options(),
+            )
 
     def _wait_until_ready(self) -> None:
         assert self._child is not None  # noqa: S101
@@ -200,10 +216,8 @@ class EmbeddedPostgres:
         return found
 
     def _last_words(self) -> str:
-        logs = sorted((self._data / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
-        if not logs:
-            return "it left no log; is the disk full, or the home folder not writable?"
-        return " ".join(logs[-1].read_text(errors="replace").splitlines()[-3:])
+        words = (self._data / _FIRST_WORDS).read_text(errors="replace").splitlines()[-4:]
+        return " ".join(words) or "it said nothing; is the disk full, or the home folder not writable?"
 
 
 def _socket_folder(home: Path) -> Path:

@@ -1,0 +1,72 @@
+"""The official Python client drives the whole way of one piece of work."""
+
+import io
+
+import pytest
+from domino import Domino
+
+from tests.journeys.running import DONE_SECONDS, RunningServer, wait_for
+
+SCRIPT = b"""
+import json, os, sys
+print("training in", os.environ["DOMINO_PROJECT_NAME"])
+print("a warning", file=sys.stderr)
+os.makedirs("results", exist_ok=True)
+open("results/model.txt", "w").write("weights")
+json.dump({"accuracy": 0.97}, open("dominostats.json", "w"))
+"""
+
+
+@pytest.fixture
+def domino(server: RunningServer) -> Domino:
+    client = Domino("admin/quick-start", api_key=server.key, host=server.url)
+    client.project_create_v4("journey")
+    return Domino("admin/journey", api_key=server.key, host=server.url)
+
+
+def _plain_python(domino: Domino) -> str:
+    found = [one["id"] for one in domino.environments_list()["data"] if one["name"] == "Plain Python"]
+    return str(found[0])
+
+
+def test_a_project_runs_a_script_as_a_job(domino: Domino) -> None:
+    assert "journey" in [project["name"] for project in domino.projects_list()]
+    assert domino.files_upload("/train.py", io.BytesIO(SCRIPT)).status_code == 201
+    commit = domino.commits_list()[0]
+    assert "train.py" in [entry["path"] for entry in domino.files_list(commit)["data"]]
+
+    tiers = [entry["hardwareTier"]["name"] for entry in domino.hardware_tiers_list()]
+    job = domino.job_start(
+        "python train.py", hardware_tier_name=tiers[0], environment_id=_plain_python(domino), title="First"
+    )
+    status = wait_for(
+        lambda: (s := domino.job_status(job["id"]))["statuses"]["isCompleted"] and s, DONE_SECONDS
+    )
+    assert status["statuses"]["executionStatus"] == "Succeeded"
+    assert domino.jobs_list(domino.project_id)["jobs"][0]["id"] == job["id"]
+    assert domino.job_runtime_execution_details(job["id"])["hardwareTier"]["name"] == tiers[0]
+
+    log = domino.get_run_log(job["id"])
+    assert "training in journey" in log
+    results = domino.commits_list()[0]
+    paths = [entry["path"] for entry in domino.files_list(results, "results")["data"]]
+    assert paths == ["results/model.txt"]
+    assert domino.files_download("results/model.txt", results).read() == b"weights"
+
+
+def test_a_first_generation_run_blocks_until_its_output_commit(domino: Domino) -> None:
+    domino.files_upload("/hello.py", io.BytesIO(b"print('hello')"))
+    default = domino.get_default_environment()
+    assert default["latestRevisionDetails"]["dockerImage"]
+    ended = domino.job_start_blocking(1, command="hello.py", environment_id=_plain_python(domino))
+    assert ended["statuses"]["executionStatus"] == "Succeeded"
+    runs = domino.runs_list()["data"]
+    assert runs[0]["status"] == "Succeeded"
+    assert runs[0]["outputCommitId"]
+
+
+def test_tags_and_the_archive_of_a_project(domino: Domino) -> None:
+    domino.tags_add(["urgent"], project_id=domino.project_id)
+    assert [tag["name"] for tag in domino.tags_list(domino.project_id)] == ["urgent"]
+    domino.project_archive("journey")
+    assert "journey" not in [project["name"] for project in domino.projects_list()]
