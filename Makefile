@@ -35,7 +35,7 @@ bench: $(STAMP) ## Run the measurements
 	@$(BIN)/python -m bench
 
 docs: $(STAMP) ## Write the generated reference pages
-	@$(BIN)/python scripts/write-reference
+	@$(BIN)/python scripts/write_reference.py
 
 lock: ## Resolve the dependencies anew into requirements.lock
 	@sh scripts/lock

@@ -152,6 +152,7 @@ class LocalBuilder:
         """
         place = str(folder or self._root)
         self._cache.mkdir(parents=True, exist_ok=True)
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         environment = index_environment() | {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": os.environ.get("HOME", "/"),

@@ -111,7 +111,7 @@ class LocalFollower:
             return 0
         offset = self._ends[stream]
         chunk = os.pread(descriptor, CHUNK_BYTES, offset)
-        whole = _whole_lines(chunk, final=final)
+        whole = _whole_lines(chunk, final=final and len(chunk) < CHUNK_BYTES)
         if not whole:
             return 0
         moment = max(time.time_ns(), self._latest + 1)

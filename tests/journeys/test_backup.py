@@ -1,0 +1,56 @@
+"""A backup of a running server, brought back elsewhere."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.journeys.running import DONE_SECONDS, RunningServer, running, wait_for
+
+
+def _modelyard(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELYARD_")}
+    command = [sys.executable, "-m", "modelyard", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> None:
+    with server.http() as http:
+        upload = http.put("/v1/projects/admin/quick-start/note.txt", content=io.BytesIO(b"remember"))
+        assert upload.status_code == 201, upload.text
+        project = http.get("/api/projects/beta/projects").json()["projects"][0]["id"]
+        plain = [e["id"] for e in http.get("/v1/environments").json()["data"] if e["name"] == "Plain Python"][0]
+        job = http.post(
+            "/api/jobs/v1/jobs", json={"projectId": project, "runCommand": "echo kept", "environmentId": plain}
+        ).json()["job"]["id"]
+        path = f"/api/jobs/beta/jobs/{job}"
+        wait_for(lambda: http.get(path).json()["job"]["status"]["isCompleted"], DONE_SECONDS, server.describe)
+    key = server.key
+
+    done = _modelyard("backup", str(tmp_path / "all.tar.gz"), "--home", str(server.home))
+    assert done.returncode == 0, done.stderr
+    done = _modelyard("restore", str(tmp_path / "all.tar.gz"), "--home", str(server.home))
+    assert done.returncode == 1
+    assert "not empty" in done.stderr
+    server.stop()
+    done = _modelyard("restore", str(tmp_path / "all.tar.gz"), "--home", str(tmp_path / "new"))
+    assert done.returncode == 0, done.stderr
+
+    with running(tmp_path / "new") as restored, restored.http() as http:
+        assert restored.key == key
+        commit = http.get("/v1/projects/admin/quick-start/commits").json()[0]
+        path = f"/api/projects/v1/projects/{project}/files/{commit}/note.txt/content"
+        assert http.get(path).content == b"remember"
+        log = http.get(f"/api/jobs/beta/jobs/{job}/logs", params={"logType": "stdOut"}).json()
+        assert [line["log"] for line in log["logs"]["logContent"]] == ["kept"]
+        again = http.post(
+            "/api/jobs/v1/jobs", json={"projectId": project, "runCommand": "echo again", "environmentId": plain}
+        ).json()["job"]["id"]
+        wait_for(
+            lambda: (
+                http.get(f"/api/jobs/beta/jobs/{again}").json()["job"]["status"]["executionStatus"] == "Succeeded"
+            ),
+            DONE_SECONDS,
+            restored.describe,
+        )

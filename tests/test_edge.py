@@ -1,0 +1,55 @@
+"""The outermost layer: ids, unknown addresses, limits, a database that is away."""
+
+import httpx
+import msgspec
+
+from modelyard.settings import Settings
+from tests.client import Modelyard, Person
+
+
+async def test_every_reply_has_its_request_id(ada: Person) -> None:
+    response = await ada.request("GET", "/api/users/v1/self", headers={"X-Request-Id": "mine-1"})
+    assert response.headers["x-request-id"] == "mine-1"
+    assert response.json()["metadata"]["requestId"] == "mine-1"
+    made = await ada.request("GET", "/api/users/v1/self", headers={"X-Request-Id": "not a plain id"})
+    assert len(made.headers["x-request-id"]) == 24
+
+
+async def test_unknown_addresses_and_methods_get_the_failure_envelope(ada: Person) -> None:
+    reply = await ada.get("/api/no/such/thing", expect=404)
+    assert reply["errors"] == ["There is nothing at this address."]
+    assert set(reply) == {"requestId", "errors", "error", "message"}
+    await ada.delete("/version", expect=405)
+
+
+async def test_a_body_that_is_no_json_is_a_400(ada: Person) -> None:
+    response = await ada.request("POST", "/api/projects/beta/projects", content=b"{nonsense")
+    assert response.status_code == 400
+    response = await ada.request("POST", "/api/projects/beta/projects", content=b'{"name": 5}')
+    assert response.status_code == 400
+    assert "name" in response.json()["message"]
+
+
+async def test_a_body_over_the_limit_is_refused(settings: Settings, dsn: str) -> None:
+    small = msgspec.structs.replace(settings, max_body_bytes=1000)
+    async with Modelyard.over(small, dsn) as modelyard:
+        ada = await modelyard.person("ada")
+        body = {"name": "x", "description": "d" * 2000, "visibility": "Private"}
+        await ada.post("/api/projects/beta/projects", body, expect=413)
+
+
+async def test_health_version_metrics_and_the_page(modelyard: Modelyard) -> None:
+    nobody = modelyard.stranger()
+    assert (await nobody.get("/health/live"))["status"] == "live"
+    assert (await nobody.get("/health/ready"))["status"] == "ready"
+    assert (await nobody.get("/version"))["version"] >= "6"
+    assert b"modelyard_requests_total" in await nobody.get("/metrics")
+    assert b"/openapi.json" in await nobody.get("/docs")
+    assert (await nobody.get("/openapi.json"))["openapi"].startswith("3.1")
+
+
+async def test_a_database_that_is_away_is_a_503(modelyard: Modelyard, ada: Person) -> None:
+    await modelyard.db.close()
+    response: httpx.Response = await ada.request("GET", "/api/users/v1/self")
+    assert response.status_code == 503
+    assert "database" in response.json()["message"]
