@@ -12,6 +12,8 @@ from modelyard.kit.errors import BadRequest, Unavailable
 
 T = TypeVar("T")
 
+_AWAY = "The database is away for the moment; try again."
+
 # A missing socket file is how an absent server shows itself.
 LOST = (
     ConnectionError,
@@ -60,7 +62,11 @@ class Executor:
         try:
             return await method(sql, *args)
         except LOST as error:
-            raise Unavailable("The database is away for the moment; try again.") from error
+            raise Unavailable(_AWAY) from error
+        except asyncpg.InterfaceError as error:
+            if "clos" in str(error):  # a connection or the pool is closed, or closing
+                raise Unavailable(_AWAY) from error
+            raise
         except asyncpg.DataError as error:
             raise BadRequest(f"A value cannot be stored: {error}.") from error
 
@@ -90,7 +96,7 @@ class Database(Executor):
         try:
             connection = await self._target.acquire()
         except LOST as error:
-            raise Unavailable("The database is away for the moment; try again.") from error
+            raise Unavailable(_AWAY) from error
         try:
             yield connection
         finally:
