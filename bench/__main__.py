@@ -1,0 +1,11 @@
+"""`python -m bench [start reads jobs lists]`: runs the measurements and prints their tables."""
+
+import sys
+
+from bench import jobs, lists, reads, start
+
+MEASUREMENTS = {"start": start.measure, "reads": reads.measure, "jobs": jobs.measure, "lists": lists.measure}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or MEASUREMENTS:
+        MEASUREMENTS[name]()
