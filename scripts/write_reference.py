@@ -54,15 +54,27 @@ def permissions_page() -> str:
     lines += _table("right", list(Right), {role.value: PROJECT_RIGHTS[role] for role in ProjectRole})
     lines += ["", "## Rights in a project, by its visibility", ""]
     lines += _table("right", list(Right), {place.value: VISIBILITY_RIGHTS[place] for place in Visibility})
-    lines += ["", "## Operations", "", "| operation | method | path | guarded by | rights |", "|---|---|---|---|---|"]
+    lines += [
+        "",
+        "## Operations",
+        "",
+        "| operation | method | path | guarded by | rights |",
+        "|---|---|---|---|---|",
+    ]
     lines += sorted(_operations())
     return GENERATED + "\n".join(lines) + "\n"
 
 
 def cli_page() -> str:
     """Every command with its options."""
-    lines = ["# Command line", "", "Commands but `serve`, `doctor`, `backup`, `restore` and `demo` talk to a server"]
-    lines += ["over its API: the one of the home folder, or the one that `MODELYARD_URL` and `MODELYARD_API_KEY` name."]
+    lines = [
+        "# Command line",
+        "",
+        "Commands but `serve`, `doctor`, `backup`, `restore` and `demo` talk to a server",
+    ]
+    lines += [
+        "over its API: the one of the home folder, or the one that `MODELYARD_URL` and `MODELYARD_API_KEY` name."
+    ]
     lines += _commands(typer.main.get_command(command_line), "modelyard")
     return GENERATED + "\n".join(lines) + "\n"
 

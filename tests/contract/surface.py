@@ -105,7 +105,7 @@ def _same(
             yield f"{place}.{name}: required differs"
         yield from _same(contract, served, field, other["properties"][name], f"{place}.{name}", seen)
     if one["properties"]:
-        for name in other["properties"].keys() - one["properties"].keys():
+        for name in other["properties"].keys() - one["properties"].keys() - one["required"]:
             yield f"{place}.{name} is not in the contract"
 
 

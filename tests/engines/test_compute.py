@@ -174,7 +174,9 @@ async def test_an_isolated_program_sees_little(tmp_path: Path) -> None:
 async def test_an_isolated_program_finds_its_virtual_environment(tmp_path: Path) -> None:
     compute = LocalCompute("auto")
     environment = Path(sys.prefix)
-    program = _program(compute, tmp_path, str(environment / "bin" / "python"), "-c", "import json; print(json.dumps(1))")
+    program = _program(
+        compute, tmp_path, str(environment / "bin" / "python"), "-c", "import json; print(json.dumps(1))"
+    )
     program = msgspec.structs.replace(program, mounts=[*program.mounts, *interpreter_mounts(environment)])
     assert (await compute.start(program).wait()).code == 0
     assert json.loads((tmp_path / "log" / "stdout").read_text()) == 1

@@ -39,9 +39,7 @@ def test_a_project_runs_a_script_as_a_job(domino: Domino) -> None:
     job = domino.job_start(
         "python train.py", hardware_tier_name=tiers[0], environment_id=_plain_python(domino), title="First"
     )
-    status = wait_for(
-        lambda: (s := domino.job_status(job["id"]))["statuses"]["isCompleted"] and s, DONE_SECONDS
-    )
+    status = wait_for(lambda: (s := domino.job_status(job["id"]))["statuses"]["isCompleted"] and s, DONE_SECONDS)
     assert status["statuses"]["executionStatus"] == "Succeeded"
     assert domino.jobs_list(domino.project_id)["jobs"][0]["id"] == job["id"]
     assert domino.job_runtime_execution_details(job["id"])["hardwareTier"]["name"] == tiers[0]

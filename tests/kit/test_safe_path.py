@@ -15,7 +15,20 @@ def test_normal_paths(raw: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["..", "a/../b", "./a", "a/.", "a\0b", "a\nb", "a\\b", ".git/config", "a/.GIT", "x" * 256, "a/" * 3000, "\ud800"],
+    [
+        "..",
+        "a/../b",
+        "./a",
+        "a/.",
+        "a\0b",
+        "a\nb",
+        "a\\b",
+        ".git/config",
+        "a/.GIT",
+        "x" * 256,
+        "a/" * 3000,
+        "\ud800",
+    ],
 )
 def test_refused_paths(raw: str) -> None:
     with pytest.raises(BadRequest):

@@ -6,7 +6,7 @@ import msgspec
 from litestar.params import Parameter
 
 from modelyard.kit import context
-from modelyard.kit.wire import PaginatedMetadataV1
+from modelyard.kit.wire import PaginatedMetadataV1, PaginationV1
 
 T = TypeVar("T")
 
@@ -48,4 +48,5 @@ def paged(page: Page, total: int) -> PaginatedMetadataV1:
         offset=page.offset,
         limit=page.limit,
         total_count=total,
+        pagination=PaginationV1(offset=page.offset, limit=page.limit, total_count=total),
     )

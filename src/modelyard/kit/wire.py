@@ -26,11 +26,24 @@ class MetadataV1(Wire):
     notices: list[str]
 
 
-class PaginatedMetadataV1(MetadataV1):
-    """Metadata of a list: the window that was asked for and how many rows there are in all."""
+class PaginationV1(Wire):
+    """The window of a list that was asked for, and how many rows there are in all."""
 
     offset: int
     limit: int
+    total_count: int | UnsetType = UNSET
+
+
+class PaginatedMetadataV1(MetadataV1):
+    """Metadata of a list.
+
+    The contract describes the window's fields here, and requires `pagination` without describing it: both
+    are sent.
+    """
+
+    offset: int
+    limit: int
+    pagination: PaginationV1
     total_count: int | UnsetType = UNSET
 
 

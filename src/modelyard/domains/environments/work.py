@@ -104,12 +104,15 @@ async def _log_of(db: Database, revision_id: str) -> AsyncIterator[_Lines]:
     over = asyncio.Event()
 
     async def keep_storing() -> None:
-        while not over.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), FLUSH_SECONDS)
+        while True:
+            last = over.is_set()
             taken, lines.waiting = lines.waiting, []
             if taken:
                 await queries.add_build_lines(db, revision_id, taken)
+            if last:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), FLUSH_SECONDS)
 
     storing = asyncio.create_task(keep_storing())
     try:

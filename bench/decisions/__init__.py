@@ -1,0 +1,1 @@
+"""Measurements behind the records in docs/decisions."""
