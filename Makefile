@@ -25,8 +25,8 @@ test: $(STAMP) ## Run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) -q
 
 check: $(STAMP) ## Run the linters: ruff, mypy, import-linter, the size budget
-	@$(BIN)/ruff check src tests bench
-	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/ruff check src tests bench scripts
+	@$(BIN)/ruff format --check src tests bench scripts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest -q -p no:randomly tests/test_architecture.py

@@ -96,7 +96,7 @@ def _operations() -> Iterator[str]:
         guard = handler.opt["guard"]
         scope = guard.scope if guard else "nobody: public"
         rights = ", ".join(str(right) for right in handler.opt["rights"])
-        path = handler.opt["documented"] or sorted(handler.paths)[0]
+        path = handler.opt["documented"] or min(handler.paths)
         yield f"| {handler.operation_id} | {handler.opt['method']} | `{path}` | {scope} | {rights} |"
 
 

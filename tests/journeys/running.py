@@ -36,7 +36,7 @@ class RunningServer:
             start_new_session=True,
             stderr=(self.home.parent / "serve.log").open("ab"),
         )
-        wait_for(lambda: (self.home / "server.json").exists(), START_SECONDS, self.describe)
+        wait_for((self.home / "server.json").exists, START_SECONDS, self.describe)
 
     @property
     def url(self) -> str:

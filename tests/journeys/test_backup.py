@@ -20,7 +20,7 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         upload = http.put("/v1/projects/admin/quick-start/note.txt", content=io.BytesIO(b"remember"))
         assert upload.status_code == 201, upload.text
         project = http.get("/api/projects/beta/projects").json()["projects"][0]["id"]
-        plain = [e["id"] for e in http.get("/v1/environments").json()["data"] if e["name"] == "Plain Python"][0]
+        plain = next(e["id"] for e in http.get("/v1/environments").json()["data"] if e["name"] == "Plain Python")
         job = http.post(
             "/api/jobs/v1/jobs", json={"projectId": project, "runCommand": "echo kept", "environmentId": plain}
         ).json()["job"]["id"]
