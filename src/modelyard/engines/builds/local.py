@@ -153,15 +153,7 @@ class LocalBuilder:
         place = str(folder or self._root)
         self._cache.mkdir(parents=True, exist_ok=True)
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        environment = index_environment() | {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "HOME": os.environ.get("HOME", "/"),
-            "UV_CACHE_DIR": str(self._cache),
-            "UV_PYTHON_DOWNLOADS": "never",
-            "UV_NO_CONFIG": "1",
-            "UV_LINK_MODE": "hardlink" if _same_disk(self._cache, self._root) else "copy",
-            "NO_COLOR": "1",
-        }
+        environment = self._environment()
         command = [uv.find_uv_bin(), *arguments]
         if python is not None:
             command = self._wrap(command, self._mounts(python, environment), place)
@@ -184,6 +176,18 @@ class LocalBuilder:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+    def _environment(self) -> dict[str, str]:
+        """What uv needs to know, and nothing of the server's own variables."""
+        return index_environment() | {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": os.environ.get("HOME", "/"),
+            "UV_CACHE_DIR": str(self._cache),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_CONFIG": "1",
+            "UV_LINK_MODE": "hardlink" if _same_disk(self._cache, self._root) else "copy",
+            "NO_COLOR": "1",
+        }
 
     def _mounts(self, python: str, environment: dict[str, str]) -> list[Mount]:
         """What an isolated uv sees: the environments, its cache, itself, the Python, indexes on this disk."""
