@@ -1,5 +1,7 @@
 """The outermost layer: ids, unknown addresses, limits, a database that is away."""
 
+import asyncio
+
 import httpx
 import msgspec
 
@@ -53,3 +55,17 @@ async def test_a_database_that_is_away_is_a_503(modelyard: Modelyard, ada: Perso
     response: httpx.Response = await ada.request("GET", "/api/users/v1/self")
     assert response.status_code == 503
     assert "database" in response.json()["message"]
+
+
+async def test_refused_changes_leave_no_connection_behind(ada: Person) -> None:
+    for _ in range(3 * ada.modelyard.settings.database_pool_size):
+        await ada.post("/v4/jobs/unknown/archive", expect=404)
+        await ada.post("/api/projects/v1/projects/unknown/goals", {"title": "x"}, expect=404)
+    await ada.get("/api/users/v1/self")
+
+
+async def test_many_changes_at_once_share_the_connections(ada: Person) -> None:
+    body = {"description": "", "visibility": "Private"}
+    path = "/api/projects/beta/projects"
+    await asyncio.gather(*(ada.post(path, body | {"name": f"p{number}"}) for number in range(40)))
+    assert (await ada.get(path))["metadata"]["totalCount"] == 41

@@ -34,7 +34,7 @@ from modelyard.engines.git.local import LocalGitStore
 from modelyard.engines.logs import LogStore
 from modelyard.engines.logs.local import LocalLogStore
 from modelyard.kit.crypto import Vault
-from modelyard.kit.db import Database, Transaction, connect
+from modelyard.kit.db import Database, connect
 from modelyard.kit.description import JsonDescription
 from modelyard.kit.edge import Edge
 from modelyard.kit.failures import render_failure
@@ -63,7 +63,6 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     """The application over the database at `dsn`; it opens and closes its connections with its lifespan."""
     dependencies = {
         "db": Provide(_database, sync_to_thread=False),
-        "tx": Provide(_transaction),
         "page": Provide(page_of_ten, sync_to_thread=False),
         "caller": Provide(_caller),
         "git": Provide(_git, sync_to_thread=False),
@@ -148,11 +147,6 @@ def _log_store(state: State) -> LogStore:
 def _vault(state: State) -> Vault:
     vault: Vault = state.vault
     return vault
-
-
-async def _transaction(state: State) -> AsyncIterator[Transaction]:
-    async with state.db.transaction() as tx:
-        yield tx
 
 
 def _without_logging(config: AppConfig) -> AppConfig:

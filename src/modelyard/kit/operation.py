@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
 from modelyard.kit.access import Guard
+from modelyard.kit.db import Database
 from modelyard.kit.wire import FailureEnvelopeV1
 
 FAILURES = {
@@ -63,9 +64,34 @@ def operation(
             response_headers=[_REQUEST_ID],
             opt={"guard": guard, "rights": asked, "method": method, "documented": documented},
             **options,
-        )(function)
+        )(_in_transaction(function))
 
     return declare
+
+
+def _in_transaction(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that takes `tx` gets a transaction that is opened when its guard has let it pass.
+
+    Not a dependency: those of one request are resolved side by side, and one that fails would leave the
+    connection of another behind. The transaction commits before the reply is sent.
+    """
+    signature = inspect.signature(function)
+    if "tx" not in signature.parameters:
+        return function
+    takes_db = "db" in signature.parameters
+
+    async def run(**arguments: Any) -> Any:
+        db: Database = arguments["db"] if takes_db else arguments.pop("db")
+        async with db.transaction() as tx:
+            return await function(tx=tx, **arguments)
+
+    parameters = {name: one for name, one in signature.parameters.items() if name != "tx"}
+    parameters["db"] = inspect.Parameter("db", inspect.Parameter.KEYWORD_ONLY, annotation=Database)
+    ordered = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters.values()]
+    run.__signature__ = signature.replace(parameters=ordered)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in ordered} | {"return": signature.return_annotation}
+    run.__name__, run.__doc__, run.__module__ = function.__name__, function.__doc__, function.__module__
+    return run
 
 
 def _dependencies(guard: Guard | None, function: Callable[..., Any]) -> dict[str, Provide]:

@@ -278,14 +278,14 @@ async def list_jobs(db: Executor, project_id: str, wanted: JobFilter) -> Listed[
     arguments = _Arguments()
     # The window is cut on an index alone; whole rows are fetched for the page only.
     window = (
-        f"SELECT j.id FROM {_from(wanted)} WHERE {_condition(arguments, project_id, wanted)}"
+        f"SELECT j.number FROM {_from(wanted)} WHERE {_condition(arguments, project_id, wanted)}"
         f" ORDER BY {_order(arguments, wanted, direction)}"
         f" LIMIT {arguments.mark(rows)} OFFSET {arguments.mark(offset)}"
     )
     found = await db.rows(
         Job,
-        f"SELECT {COLUMNS} FROM (SELECT id, row_number() OVER () AS place FROM ({window}) page) w"
-        f" JOIN {SOURCE} ON j.id = w.id ORDER BY w.place",
+        f"SELECT {COLUMNS} FROM (SELECT number, row_number() OVER () AS place FROM ({window}) page) w"
+        f" JOIN {SOURCE} ON j.project_id = $1 AND j.number = w.number ORDER BY w.place",
         *arguments,
     )
     return Listed(found[::-1] if backwards else found, total)
