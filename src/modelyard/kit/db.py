@@ -118,6 +118,7 @@ async def connect(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Databas
             min_size=min_size,
             max_size=max_size,
             init=prepare_connection,
+            reset=_leave,
             timeout=10,
             command_timeout=60,
             max_inactive_connection_lifetime=300,
@@ -125,6 +126,10 @@ async def connect(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Databas
     except LOST as error:
         raise Unavailable(f"No PostgreSQL server answers: {type(error).__name__}.") from error
     return Database(pool)
+
+
+async def _leave(_: Any) -> None:
+    """Spares a round trip at every release: nothing here leaves settings, cursors or locks on a connection."""
 
 
 async def prepare_connection(connection: Any) -> None:

@@ -36,7 +36,7 @@ def configure_logging(
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(file, maxBytes=max_bytes, backupCount=files_kept)
+        handler = _RotatingFile(file, maxBytes=max_bytes, backupCount=files_kept)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -53,6 +53,13 @@ def configure_logging(
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+class _RotatingFile(logging.handlers.RotatingFileHandler):
+    """Rotates by what it has written, without asking the file system at every line."""
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the library's name
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
 
 
 def _with_request(_: Any, __: str, event: EventDict) -> EventDict:
