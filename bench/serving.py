@@ -27,15 +27,15 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def modelyard(home: Path | None = None) -> Iterator["Server"]:
-    """A Modelyard server, ready."""
+def modelyard(home: Path | None = None, **settings: str) -> Iterator["Server"]:
+    """A Modelyard server with these settings, ready."""
     with tempfile.TemporaryDirectory() as folder:
         place = home or Path(folder)
         (place / "server.json").unlink(missing_ok=True)
         began = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "modelyard", "serve", "--home", str(place), "--port", "0"],
-            env=clean_environment(),
+            env=clean_environment() | {f"MODELYARD_{name.upper()}": value for name, value in settings.items()},
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )

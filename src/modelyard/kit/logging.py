@@ -58,7 +58,7 @@ def configure_logging(
 class _RotatingFile(logging.handlers.RotatingFileHandler):
     """Rotates by what it has written, without asking the file system at every line."""
 
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the library's name
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: ARG002, N802 - the library's
         return self.stream is not None and self.stream.tell() >= self.maxBytes
 
 

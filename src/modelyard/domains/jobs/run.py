@@ -8,7 +8,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
@@ -33,7 +33,7 @@ from modelyard.kit import queries as kit_queries
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import LOST, Database
 from modelyard.kit.errors import Failure, Unavailable
-from modelyard.kit.work import Lease, applying
+from modelyard.kit.work import Lease, LeaseLost, applying
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class JobRun:
             program = await self._prepare(job, project, tier, follower, keeper)
             if program is None:
                 return await self._never_started(job, follower)
-            began = self._started(program)
+            began = await self._begin(program)
         if isinstance(began, Exit):
             ended = began
         else:
@@ -123,21 +123,30 @@ class JobRun:
     async def _prepare(
         self, job: Job, project: Project, tier: Tier, follower: Follower, keeper: TokenKeeper
     ) -> Program | None:
-        """Everything a program needs; None when the job was stopped meanwhile."""
-        if not await self._move("Preparing"):
-            return None
+        """Everything a program needs; None when the job was stopped meanwhile. Its parts are made side by side."""
+        parts = await asyncio.gather(
+            self._move("Preparing"),
+            environments.built_revision(self._db, self._tools.vault, job.environment_revision_id),
+            keeper.renew(),
+            asyncio.to_thread(self._check_out, job),
+            return_exceptions=True,
+        )
+        for part in parts:
+            if isinstance(part, LeaseLost):
+                raise part
         try:
-            built = await environments.built_revision(self._db, self._tools.vault, job.environment_revision_id)
+            moved, built, token = (_unfailed(part) for part in parts[:3])
+            _unfailed(parts[3])
+            if not moved:
+                return None
             environment = await environments.place_of(self._tools.builder, built, follower.prepare)
-            await asyncio.to_thread(self._check_out, job)
         except (BuildFailed, Failure) as reason:
             raise CannotRun(f"The job cannot be prepared: {reason}") from reason
         except OSError as error:
             raise CannotRun(f"The job cannot be prepared: {error.strerror or error}.") from error
-        token = await keeper.renew()
-        program = self._program(job, project, tier, built, environment, token)
         follower.prepare(_introduction(job, tier, built, isolated=self._tools.compute.isolated))
-        return program if await self._move("Running") else None
+        current = await queries.find_job(self._db, job.id) if tier.gpus else job
+        return self._program(current or job, project, tier, built, environment, token)
 
     def _check_out(self, job: Job) -> None:
         """Writes the files at the input commit into an empty working tree."""
@@ -189,11 +198,17 @@ class JobRun:
             gpus=job.gpus,
         )
 
-    def _started(self, program: Program) -> Running:
+    async def _begin(self, program: Program) -> Running:
+        """Starts the program while the job's state is written; a stop that came first is passed on."""
+        moving = asyncio.create_task(self._move("Running"))
         try:
-            return self._tools.compute.start(program)
+            running = self._tools.compute.start(program)
         except OSError as error:
+            await moving
             raise CannotRun(f"The command cannot be started: {error.strerror}.") from error
+        if not await moving:
+            self._stop_asked = True
+        return running
 
     async def _follow(self, running: Running, follower: Follower) -> Exit:
         """Stamps the log until the program has ended, all of it before anything else happens."""
@@ -218,11 +233,13 @@ class JobRun:
         return lifecycle.ERROR, Outcome(problem="The job was lost: nothing of it is left on this machine.")
 
     async def _outcome(self, job: Job, project: Project, ended: Exit) -> tuple[str, Outcome]:
-        await patiently(lambda: self._move("Finishing"))
-        current = await patiently(lambda: queries.find_job(self._db, job.id))
+        _, current, (stats, complaint) = await asyncio.gather(
+            patiently(lambda: self._move("Finishing")),
+            patiently(lambda: queries.find_job(self._db, job.id)),
+            asyncio.to_thread(read_stats, self._folder / "work"),
+        )
         stop = current.stop_requested if current else None
         status, problem = _verdict(ended, stopped=stop is not None)
-        stats, complaint = await asyncio.to_thread(read_stats, self._folder / "work")
         commit_id = None
         if stop != "discard":
             try:
@@ -278,6 +295,13 @@ class JobRun:
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in ("launch.sh", "checkout.json"):
             (self._folder / name).unlink(missing_ok=True)
+
+
+def _unfailed(part: Any) -> Any:
+    """A part that was made; raises what went wrong with it otherwise."""
+    if isinstance(part, BaseException):
+        raise part
+    return part
 
 
 async def patiently(step: Callable[[], Awaitable[T]]) -> T:

@@ -36,10 +36,10 @@ async def start(db: Database, git: GitStore, caller: Caller, project: Project, w
     """Submits a job; raises BadRequest for a commit, tier or environment that cannot be used."""
     if not wanted.command.strip():
         raise BadRequest("The command is empty; give the words to run, such as `python train.py`.")
-    commit_id = await _input_commit(db, git, project, wanted.commit_id)
-    tier = await hardware_tiers.tier_for(db, wanted.hardware_tier)
-    revision = await environments.environment_for_job(
-        db, caller, wanted.environment_id, wanted.environment_revision
+    commit_id, tier, revision = await asyncio.gather(
+        _input_commit(db, git, project, wanted.commit_id),
+        hardware_tiers.tier_for(db, wanted.hardware_tier),
+        environments.environment_for_job(db, caller, wanted.environment_id, wanted.environment_revision),
     )
     job_id = new_id()
     async with db.transaction() as tx:
