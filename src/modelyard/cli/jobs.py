@@ -116,15 +116,17 @@ def upload_folder(server: Server, project_id: str, folder: Path) -> str:
 
 
 def follow_job(server: Server, job_id: str, stream: str = "complete") -> int:
-    """Prints a job's log until it ends; the exit status that tells how."""
+    """Prints a job's log until it ends; the exit code of its command, or a status that tells how it ended."""
     for _ in log_pages(server, job_id, stream, follow=True):
         pass
-    job = server.get(f"/api/jobs/beta/jobs/{job_id}")["job"]
-    status = job["status"]["executionStatus"]
+    job = server.get(f"/v4/jobs/{job_id}")
+    status = job["statuses"]["executionStatus"]
     colour = "green" if status == "Succeeded" else "red"
     output = job["commitDetails"].get("outputCommitId")
     results = f", results in commit {output[:10]}" if output else ""
     err.print(f"[bold {colour}]{status}[/]{results}", highlight=False)
+    if status == "Failed" and job.get("exitCode"):
+        return int(job["exitCode"])
     return EXIT_OF_STATUS.get(status, 3)
 
 

@@ -1,5 +1,6 @@
 """`modelyard user`: accounts and their keys."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -48,8 +49,8 @@ def keys(name: str, json: Json = False) -> None:
     if json:
         as_json(found)
     else:
-        rows = ([key["id"], key["label"], str(key.get("lastUsedAt", "never"))] for key in found)
-        table(["ID", "LABEL", "LAST USED (MS)"], rows)
+        rows = ([key["id"], key["label"], _moment(key.get("lastUsedAt"))] for key in found)
+        table(["ID", "LABEL", "LAST USED"], rows)
 
 
 @app.command("new-key")
@@ -66,6 +67,10 @@ def revoke_key(name: str, key_id: str) -> None:
     server = Server.find()
     server.delete(f"/v4/users/{_id_of(server, name)}/apiKeys/{key_id}")
     err.print(f"The key {key_id} is ended.", highlight=False)
+
+
+def _moment(epoch_ms: int | None) -> str:
+    return datetime.fromtimestamp(epoch_ms / 1000).astimezone().isoformat(" ", "minutes") if epoch_ms else "never"
 
 
 def _id_of(server: Server, name: str) -> str:

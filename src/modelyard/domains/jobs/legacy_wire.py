@@ -108,6 +108,7 @@ class PrivateJob(Wire):
     started_by: StartedBy
     commit_details: CommitDetails
     domino_stats: list[dict[str, str]]
+    exit_code: int | UnsetType
     queued_job_history_details: QueuedJobHistoryDetails | UnsetType = UNSET
 
 
@@ -190,6 +191,7 @@ def private_job(job: Job, waiting: QueuedJobHistoryDetails | UnsetType = UNSET) 
             input_commit_id=job.input_commit_id, output_commit_id=present(job.output_commit_id)
         ),
         domino_stats=job.domino_stats,
+        exit_code=present(job.exit_code),
         queued_job_history_details=waiting,
     )
 

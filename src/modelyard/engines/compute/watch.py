@@ -153,7 +153,7 @@ class Watched:
 
     def _is_alive(self) -> bool:
         if self._child is not None:
-            return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            return self._child.poll() is None
         return carries_mark(self._pid, self._program.run_id)
 
     def _sweep(self) -> None:
