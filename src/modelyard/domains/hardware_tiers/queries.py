@@ -93,7 +93,7 @@ async def list_tiers(db: Executor, page: Page, *, archived: bool) -> Listed[Tier
     rows = await db.rows(
         Tier,
         f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE $1 OR NOT t.is_archived"
-        " ORDER BY t.gpus, t.cores, t.memory_bytes, t.id LIMIT $2 OFFSET $3",
+        " ORDER BY t.gpus, t.cores, t.memory_bytes, t.created_at, t.id LIMIT $2 OFFSET $3",
         archived, page.rows, page.offset,
     )  # fmt: skip
     total = await db.value("SELECT count(*) FROM hardware_tiers WHERE $1 OR NOT is_archived", archived)

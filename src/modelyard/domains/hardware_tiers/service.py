@@ -80,7 +80,7 @@ async def seed_tiers(db: Database, cores: int, memory_bytes: int, gpus: int) -> 
         return
     usable = int(memory_bytes * 0.9)
     sizes: list[tuple[str, float, int, int]] = [
-        ("small", 1, min(usable, max(usable // max(cores, 1), 2 * _GIB)), 0),
+        ("small", 1, min(usable, max(usable // (2 * max(cores, 1)), 2 * _GIB)), 0),
         ("medium", max(1, cores // 2), usable // 2, 0),
         ("large", cores, usable, 0),
     ]
