@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 
 from bench.serving import Server, load, modelyard, percentile, table
+from modelyard.engines.postgres import EmbeddedPostgres
 
 SIZES = (100, 100_000)
 WINDOWS = {
@@ -40,7 +41,7 @@ def measure() -> None:
 
 async def _seed(server: Server, project: str, size: int) -> None:
     """Fills a project with finished jobs, straight in the database."""
-    connection = await asyncpg.connect(f"postgresql://modelyard@/modelyard?host={server.home}/pg-socket")
+    connection = await asyncpg.connect(EmbeddedPostgres(server.home).dsn)
     await connection.execute(
         "INSERT INTO job_counts (project_id, last_number, completed) VALUES ($1, $2, $2)"
         " ON CONFLICT (project_id) DO UPDATE SET last_number = $2, completed = $2",

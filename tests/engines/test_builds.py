@@ -156,3 +156,13 @@ async def test_an_unknown_package_is_said(builder: LocalBuilder) -> None:
 async def test_an_unknown_python_is_said(builder: LocalBuilder) -> None:
     with pytest.raises(BuildFailed, match=r"Python 3\.99 is not installed"):
         await builder.build(BuildRequest(image="python:3.99-slim", instructions=""), lambda _line: None)
+
+
+async def test_an_index_that_is_out_of_reach_is_said(
+    builder: LocalBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with pytest.raises(BuildFailed, match="No package index could be reached"):
+        await _build(builder, "RUN pip install elsewhere")
