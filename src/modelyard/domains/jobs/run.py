@@ -87,11 +87,15 @@ class JobRun:
             async with applying(self._db, self._lease, finish=True) as tx:
                 await hardware_tiers.release_execution(tx, self._lease.subject_id)
             return
-        project = await find_project(self._db, job.project_id)
-        assert project is not None  # noqa: S101 - projects are archived, never deleted
-        follower = await asyncio.to_thread(self._tools.logs.follow, job.id, self._tools.max_log_bytes)
+        project, tier, follower = await asyncio.gather(
+            find_project(self._db, job.project_id),
+            hardware_tiers.find_tier(self._db, job.hardware_tier_id),
+            asyncio.to_thread(self._tools.logs.follow, job.id, self._tools.max_log_bytes),
+        )
+        assert project is not None  # noqa: S101 - projects and tiers are archived, never deleted
+        assert tier is not None  # noqa: S101
         try:
-            outcome = await self._through(job, project, follower)
+            outcome = await self._through(job, project, tier, follower)
         except CannotRun as reason:
             follower.prepare(str(reason))
             await asyncio.to_thread(follower.finish)
@@ -99,9 +103,7 @@ class JobRun:
         await patiently(lambda: self._end(job, *outcome))
         await asyncio.to_thread(self._clean)
 
-    async def _through(self, job: Job, project: Project, follower: Follower) -> tuple[str, Outcome]:
-        tier = await hardware_tiers.find_tier(self._db, job.hardware_tier_id)
-        assert tier is not None  # noqa: S101 - tiers are archived, never deleted
+    async def _through(self, job: Job, project: Project, tier: Tier, follower: Follower) -> tuple[str, Outcome]:
         keeper = TokenKeeper(self._db, self._folder / "token", job, self._tools.token_seconds)
         began = self._tools.compute.adopt(self._bare(job, tier))
         if began is None:
