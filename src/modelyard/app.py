@@ -21,6 +21,7 @@ from modelyard.domains.hardware_tiers import routes as hardware_tiers
 from modelyard.domains.hardware_tiers import seed_tiers
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
+from modelyard.domains.organizations import routes as organizations
 from modelyard.domains.projects import Uploads
 from modelyard.domains.projects import files as project_files
 from modelyard.domains.projects import legacy as projects_legacy
@@ -47,6 +48,7 @@ OPERATIONS = operations_of(
     platform,
     users,
     users_legacy,
+    organizations,
     projects,
     projects_legacy,
     project_files,

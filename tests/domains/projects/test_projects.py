@@ -14,13 +14,19 @@ NOBODY = "0" * 24
 
 
 async def test_a_new_project_belongs_to_its_maker(ada: Person) -> None:
-    made = await make(ada, "churn", billingTag={"tag": "research"}, isRestricted=True)
+    made = await make(ada, "churn", billingTag={"tag": "research"})
     assert (made["name"], made["description"], made["visibility"]) == ("churn", "About churn", "Private")
     assert (made["ownerId"], made["ownerUsername"]) == (ada.id, "ada")
     assert made["collaborators"] == []
     assert made["billingTag"] == {"tag": "research"}
-    assert made["internalTags"] == ["restricted"]
     assert (await ada.get(f"{V1}/{made['id']}"))["project"] == made
+
+
+async def test_only_who_may_classify_projects_makes_restricted_ones(ada: Person, admin: Person) -> None:
+    made = await make(admin, "secret", isRestricted=True)
+    assert (made["isRestricted"], made["internalTags"]) == (True, ["restricted"])
+    body = {"name": "x", "description": "", "visibility": "Private", "isRestricted": True}
+    assert "ClassifyProjects" in (await ada.post(PROJECTS, body, expect=403))["message"]
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a\nb", "ä", "a/b", "-a", "..", "x.git", "n" * 101, "a\0b"])
@@ -158,7 +164,7 @@ async def test_result_settings_are_read_by_readers_and_changed_by_the_owner(
 ) -> None:
     path = f"{PROJECTS}/{project['id']}/results-settings"
     await bob.get(path, expect=404)
-    await let(ada, project, bob, "contributor")
+    await let(ada, project, bob, "resultsConsumer")
     assert (await bob.get(path))["resultsSettings"] == {"branch": "main"}
     await bob.put(path, {"branch": "isolated"}, expect=403)
     await ada.put(path, {"branch": "elsewhere"}, expect=400)
@@ -183,9 +189,9 @@ async def test_status_is_replaced_as_a_whole(ada: Person, bob: Person, project: 
 async def test_collaborators_come_change_roles_and_go(ada: Person, bob: Person, project: dict[str, Any]) -> None:
     path = f"{V1}/{project['id']}/collaborators"
     await let(ada, project, bob, "launcherUser")
-    await let(ada, project, bob, "contributor")
+    await let(ada, project, bob, "resultsConsumer")
     seen = (await bob.get(f"{V1}/{project['id']}"))["project"]
-    assert seen["collaborators"] == [{"id": bob.id, "role": "contributor"}]
+    assert seen["collaborators"] == [{"id": bob.id, "role": "resultsConsumer"}]
     await bob.post(path, {"id": bob.id, "role": "contributor"}, expect=403)
     await ada.post(path, {"id": NOBODY, "role": "contributor"}, expect=400)
     await ada.post(path, {"id": ada.id, "role": "contributor"}, expect=400)

@@ -1,14 +1,18 @@
 """Guards of projects: found by id, or by owner and name, through the rule of who sees what."""
 
 import functools
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
+from litestar import Request
 
 from modelyard.domains.projects import queries
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.users import Caller, Right
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database
-from modelyard.kit.errors import Forbidden, NotFound
+from modelyard.kit.errors import BadRequest, Forbidden, NotFound
+from modelyard.kit.wire import Wire
 
 
 def demand(project: Project, *rights: Right) -> Project:
@@ -59,5 +63,27 @@ def project_named_by(place: Literal["query", "path"], *rights: Right) -> Guard:
 
     async def load(caller: Caller, db: Database, ownerName: str, projectName: str) -> Project:
         return await project_by_name(db, caller, ownerName, projectName, *rights)
+
+    return Guard("project", load, rights=rights, scope="project")
+
+
+class _Named(Wire):
+    """The part of a body that says which project it is about."""
+
+    project_id: str
+
+
+@functools.cache
+def project_in_body(*rights: Right) -> Guard:
+    """The guard of operations whose project is the `projectId` of the JSON body."""
+
+    async def load(caller: Caller, db: Database, request: Request[Any, Any, Any]) -> Project:
+        try:
+            named = msgspec.json.decode(await request.body(), type=_Named)
+        except msgspec.DecodeError as error:
+            raise BadRequest(
+                f"The body must be a JSON object that names the project as projectId: {error}."
+            ) from None
+        return await project_by_id(db, caller, named.project_id, *rights)
 
     return Guard("project", load, rights=rights, scope="project")

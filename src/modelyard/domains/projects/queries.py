@@ -1,6 +1,7 @@
 """SQL of projects, and the rule by which people see them."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -19,11 +20,12 @@ class Collaborator(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """A project as one caller sees it: with that caller's role in it, None for none."""
+    """A project as one caller sees it, with the roles that the caller has in it, also through organizations."""
 
     id: str
     owner_id: str
     owner_name: str
+    owner_kind: str
     name: str
     description: str
     visibility: str
@@ -38,14 +40,15 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     archived_at: datetime | None
     collaborators: list[dict[str, str]]
-    role: str | None
+    main_repository: dict[str, Any] | None
+    roles: list[str]
     for_admin: bool
 
     @property
     def rights(self) -> frozenset[Right]:
         """What the caller may do with this project."""
-        role = ProjectRole(self.role) if self.role else None
-        return project_rights(role, Visibility(self.visibility), is_admin=self.for_admin)
+        roles = [ProjectRole(role) for role in self.roles]
+        return project_rights(roles, Visibility(self.visibility), is_admin=self.for_admin)
 
 
 class NewProject(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,30 +61,37 @@ class NewProject(msgspec.Struct, frozen=True, kw_only=True):
     visibility: str
     is_restricted: bool = False
     billing_tag: str | None = None
+    results_branch: str = "main"
     template: str = "new"
 
 
-# $1 is the caller's account, $2 whether it administers the platform.
-_SELECT = """
-SELECT p.id, p.owner_id, o.user_name AS owner_name, p.name, p.description, p.visibility, p.status,
-    p.is_blocked, p.blocked_reason, p.completed_message, p.results_branch, p.is_restricted, p.billing_tag,
-    p.template, p.created_at, p.archived_at, $2::boolean AS for_admin,
-    CASE WHEN p.owner_id = $1 THEN 'owner' ELSE
-        (SELECT m.role FROM project_collaborators m WHERE m.project_id = p.id AND m.account_id = $1)
-    END AS role,
+# $1 is the caller's account, $2 whether it administers the platform. What is given to an organization is
+# given to its members, so that each rule asks for all accounts that somebody acts for.
+_ACCOUNTS = """ARRAY(SELECT $1::text UNION ALL
+    SELECT b.organization_id FROM organization_members b WHERE b.user_id = $1)"""
+_SELECT = f"""
+SELECT p.id, p.owner_id, o.user_name AS owner_name, o.kind AS owner_kind, p.name, p.description, p.visibility,
+    p.status, p.is_blocked, p.blocked_reason, p.completed_message, p.results_branch, p.is_restricted,
+    p.billing_tag, p.template, p.created_at, p.archived_at, $2::boolean AS for_admin,
+    ARRAY(SELECT 'owner' WHERE p.owner_id = ANY({_ACCOUNTS}) UNION ALL
+        SELECT m.role FROM project_collaborators m
+        WHERE m.project_id = p.id AND m.account_id = ANY({_ACCOUNTS})) AS roles,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.account_id, 'role', c.role)
-        ORDER BY c.account_id), '[]') FROM project_collaborators c WHERE c.project_id = p.id) AS collaborators
+        ORDER BY c.account_id), '[]') FROM project_collaborators c WHERE c.project_id = p.id) AS collaborators,
+    (SELECT to_jsonb(r) FROM code_repositories r WHERE r.project_id = p.id AND r.is_main) AS main_repository
 FROM projects p JOIN users o ON o.id = p.owner_id
 WHERE """
 
-_MEMBER = "p.id = ANY(ARRAY(SELECT v.project_id FROM project_collaborators v WHERE v.account_id = $1))"
+_OWNED = f"p.owner_id = ANY({_ACCOUNTS})"
+_MEMBER = f"""p.id = ANY(ARRAY(
+    SELECT v.project_id FROM project_collaborators v WHERE v.account_id = ANY({_ACCOUNTS})))"""
 _OPEN = "p.visibility <> 'Private'"
 _LIVE = "p.archived_at IS NULL"
 
 
 def _visible(caller: Caller) -> str:
     # Every branch has an index; an administrator's rule is other SQL, so that each keeps its own plan.
-    return _LIVE if caller.is_admin else f"{_LIVE} AND (p.owner_id = $1 OR {_MEMBER} OR {_OPEN})"
+    return _LIVE if caller.is_admin else f"{_LIVE} AND ({_OWNED} OR {_MEMBER} OR {_OPEN})"
 
 
 async def find_visible(db: Executor, caller: Caller, project_id: str) -> Project | None:
@@ -119,9 +129,9 @@ async def list_visible(db: Executor, caller: Caller, page: Page) -> Listed[Proje
 
 _POPULARITY = "(SELECT count(*) FROM project_collaborators k WHERE k.project_id = p.id)"
 _RELATIONSHIPS = {
-    "owned": "p.owner_id = $1 ORDER BY p.id DESC",
-    "collaborating": f"{_MEMBER} AND p.owner_id <> $1 ORDER BY p.id DESC",
-    "suggesting": f"{_OPEN} AND p.owner_id <> $1 AND NOT {_MEMBER} ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
+    "owned": f"{_OWNED} ORDER BY p.id DESC",
+    "collaborating": f"{_MEMBER} AND NOT {_OWNED} ORDER BY p.id DESC",
+    "suggesting": f"{_OPEN} AND NOT {_OWNED} AND NOT {_MEMBER} ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
     "popular": f"{_OPEN} ORDER BY {_POPULARITY} DESC, p.id DESC LIMIT {SUGGESTIONS}",
 }
 RELATIONSHIPS = frozenset(_RELATIONSHIPS)
@@ -143,7 +153,7 @@ async def add_project(tx: Transaction, new: NewProject) -> bool:
     """Adds a project; False when its owner has a live one of that name."""
     added = await tx.execute(
         "INSERT INTO projects (id, owner_id, name, description, visibility, is_restricted, billing_tag,"
-        " template) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " results_branch, template) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         " ON CONFLICT (owner_id, lower(name)) WHERE archived_at IS NULL DO NOTHING",
         *(getattr(new, field) for field in NewProject.__struct_fields__),
     )

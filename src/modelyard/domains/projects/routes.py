@@ -57,6 +57,7 @@ async def create_project(caller: Caller, tx: Transaction, data: NewProjectV1) ->
         description=data.description,
         visibility=data.visibility.value,
         owner_id=data.owner_id or None,
+        organization_may_own=False,
         is_restricted=bool(data.is_restricted),
         billing_tag=data.billing_tag.tag if data.billing_tag else None,
     )

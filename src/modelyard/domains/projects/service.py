@@ -4,12 +4,13 @@ import re
 
 import msgspec
 
+from modelyard.domains.organizations import belongs_to
 from modelyard.domains.projects import queries
 from modelyard.domains.projects.queries import Goal, NewProject, Project, Tag
 from modelyard.domains.projects.wire import CollaboratorRole, NewProjectGoalV1, ProjectStatusV1
 from modelyard.domains.users import Caller, Right, User, find_user, find_user_by_name, on_user_created
 from modelyard.kit import events
-from modelyard.kit.db import Transaction
+from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.ids import new_id
 
@@ -26,30 +27,41 @@ class ProjectRequest(msgspec.Struct, frozen=True, kw_only=True):
     visibility: str = "Private"
     owner_id: str | None = None
     owner_name: str | None = None
+    organization_may_own: bool = True
     is_restricted: bool = False
     billing_tag: str | None = None
+    results_branch: str = "main"
 
 
-async def create(tx: Transaction, caller: Caller, wanted: ProjectRequest) -> Project:
-    """A new project; its repository is made when it is first needed.
-
-    Raises BadRequest for a name that is taken or not usable and for an owner that cannot be one,
-    Forbidden when somebody makes projects for others without administering the platform.
-    """
-    if not _NAME.fullmatch(wanted.name) or wanted.name.endswith(".git"):
+def check_name(name: str) -> None:
+    """Raises BadRequest for a name that a project cannot have."""
+    if not _NAME.fullmatch(name) or name.endswith(".git"):
         raise BadRequest(
             "name: a project's name is 1 to 100 letters, digits, dots, dashes or underscores without white"
             " space, begins with a letter or digit and does not end in .git."
         )
-    owner = await _owner(tx, caller, wanted)
+
+
+async def create(tx: Transaction, caller: Caller, wanted: ProjectRequest, project_id: str = "") -> Project:
+    """A new project; its repository is made when it is first needed.
+
+    Raises BadRequest for a name that is taken or not usable and for an owner that cannot be one,
+    Forbidden when somebody makes projects for others without administering the platform, or marks one as
+    restricted without the right to.
+    """
+    check_name(wanted.name)
+    if wanted.is_restricted:
+        caller.demand(Right.CLASSIFY_PROJECTS)
+    owner = await owner_of(tx, caller, wanted)
     new = NewProject(
-        id=new_id(),
+        id=project_id or new_id(),
         owner_id=owner.id,
         name=wanted.name,
         description=wanted.description,
         visibility=wanted.visibility,
         is_restricted=wanted.is_restricted,
         billing_tag=wanted.billing_tag,
+        results_branch=wanted.results_branch,
     )
     if not await queries.add_project(tx, new):
         raise BadRequest(f"{owner.user_name} already has a project named {wanted.name}; choose another name.")
@@ -62,18 +74,25 @@ async def create(tx: Transaction, caller: Caller, wanted: ProjectRequest) -> Pro
     return project
 
 
-async def _owner(tx: Transaction, caller: Caller, wanted: ProjectRequest) -> User:
+async def owner_of(db: Executor, caller: Caller, wanted: ProjectRequest) -> User:
+    """The account that is to own a new project: the caller, an organization of theirs, or for administrators any.
+
+    Raises BadRequest and Forbidden as `create` does.
+    """
     if wanted.owner_name:
-        owner = await find_user_by_name(tx, wanted.owner_name)
+        owner = await find_user_by_name(db, wanted.owner_name)
     else:
-        owner = await find_user(tx, wanted.owner_id or caller.id)
-    if owner is not None and owner.id != caller.id:
-        caller.demand(Right.MANAGE_USERS)
+        owner = await find_user(db, wanted.owner_id or caller.id)
     if owner is None:
         caller.demand(Right.MANAGE_USERS)
         raise BadRequest("There is no account with the id or name that is given as owner.")
-    if owner.kind != "individual":
-        raise BadRequest("An organization cannot own a new project; give a person as owner.")
+    if owner.kind == "organization":
+        if not wanted.organization_may_own:
+            raise BadRequest("An organization cannot own a new project; give a person as owner.")
+        if not await belongs_to(db, caller.id, owner.id):
+            caller.demand(Right.MANAGE_ORGANIZATIONS)
+    elif owner.id != caller.id:
+        caller.demand(Right.MANAGE_USERS)
     return owner
 
 
@@ -122,7 +141,7 @@ async def set_status(tx: Transaction, caller: Caller, project: Project, wanted: 
     )
     await events.record(
         tx, caller, "project.statusChanged", "project", project.id,
-        project_id=project.id, status=wanted.status.value, isBlocked=wanted.is_blocked,
+        project_id=project.id, status=wanted.status.value, before=project.status, isBlocked=wanted.is_blocked,
     )  # fmt: skip
 
 

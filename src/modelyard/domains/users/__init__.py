@@ -2,9 +2,11 @@
 
 from modelyard.domains.users.access import Caller, authenticate, authenticated, authenticated_with, caller_of
 from modelyard.domains.users.permissions import (
+    ORGANIZATION_RIGHTS,
     PLATFORM_RIGHTS,
     PROJECT_RIGHTS,
     VISIBILITY_RIGHTS,
+    OrganizationRole,
     PlatformRole,
     ProjectRole,
     Right,
@@ -13,15 +15,23 @@ from modelyard.domains.users.permissions import (
 )
 from modelyard.domains.users.queries import User, find_user, find_user_by_name
 from modelyard.domains.users.run_tokens import extend_run_token, issue_run_token, revoke_run_tokens
-from modelyard.domains.users.service import create_user, ensure_administrator, on_user_created
-from modelyard.domains.users.wire import NewUser
+from modelyard.domains.users.service import (
+    create_organization_account,
+    create_user,
+    ensure_administrator,
+    on_user_created,
+)
+from modelyard.domains.users.wire import AccountName, NewUser
 
 __all__ = [
+    "ORGANIZATION_RIGHTS",
     "PLATFORM_RIGHTS",
     "PROJECT_RIGHTS",
     "VISIBILITY_RIGHTS",
+    "AccountName",
     "Caller",
     "NewUser",
+    "OrganizationRole",
     "PlatformRole",
     "ProjectRole",
     "Right",
@@ -31,6 +41,7 @@ __all__ = [
     "authenticated",
     "authenticated_with",
     "caller_of",
+    "create_organization_account",
     "create_user",
     "ensure_administrator",
     "extend_run_token",

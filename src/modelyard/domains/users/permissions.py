@@ -1,34 +1,45 @@
 """Who may do what: every right of the contract, and the tables that give them to roles and visibilities."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Right(StrEnum):
-    """The named rights of the contract, alphabetical."""
+    """The named rights: those of the contract, and what it asks for without a name; alphabetical."""
 
     ARCHIVE_PROJECT = "ArchiveProject"
     CHANGE_PROJECT_SETTINGS = "ChangeProjectSettings"
     CLASSIFY_ENVIRONMENTS = "ClassifyEnvironments"
+    CLASSIFY_PROJECTS = "ClassifyProjects"
     CREATE_ENVIRONMENT = "CreateEnvironment"
     CREATE_PROJECT = "CreateProject"
     EDIT = "Edit"
     EDIT_ENVIRONMENT = "EditEnvironment"
     EDIT_FILES = "EditFiles"
+    EDIT_MEMBERS = "EditMembers"
+    GET_DATASETS_RW = "GetDatasetsRw"
     LIST_PROJECT = "ListProject"
     MANAGE_COLLABORATORS = "ManageCollaborators"
+    MANAGE_DATASETS_RW = "ManageDatasetsRw"
     MANAGE_ENVIRONMENTS = "ManageEnvironments"
     MANAGE_HARDWARE_TIERS = "ManageHardwareTiers"
     MANAGE_ORGANIZATIONS = "ManageOrganizations"
     MANAGE_USERS = "ManageUsers"
+    OPEN_WORKSPACE = "OpenWorkspace"
+    REGISTER_MONITORING_DATASET = "RegisterMonitoringDataset"
     START_JOB = "StartJob"
     STOP_JOB = "StopJob"
+    UPDATE_MONITORING_SETTINGS = "UpdateMonitoringSettings"
     UPDATE_USER = "UpdateUser"
     USE_FILE_STORAGE = "UseFileStorage"
     USE_GLOBAL_COMPUTE = "UseGlobalCompute"
+    VIEW_AUDIT_TRAIL = "ViewAuditTrail"
     VIEW_ENVIRONMENT = "ViewEnvironment"
     VIEW_FILES = "ViewFiles"
     VIEW_HARDWARE_TIERS = "ViewHardwareTiers"
     VIEW_JOBS = "ViewJobs"
+    VIEW_MONITORING_RESULTS = "ViewMonitoringResults"
+    VIEW_ORGANIZATION = "ViewOrganization"
 
 
 class PlatformRole(StrEnum):
@@ -48,6 +59,13 @@ class ProjectRole(StrEnum):
     PROJECT_IMPORTER = "projectImporter"
 
 
+class OrganizationRole(StrEnum):
+    """What a person is in an organization."""
+
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
 class Visibility(StrEnum):
     """Who sees a project without a role in it."""
 
@@ -58,6 +76,7 @@ class Visibility(StrEnum):
 
 R = Right
 
+# Everybody with an account has a practitioner's rights, whatever project they are used in.
 PLATFORM_RIGHTS: dict[PlatformRole, frozenset[Right]] = {
     PlatformRole.SYS_ADMIN: frozenset(Right),
     PlatformRole.PRACTITIONER: frozenset({
@@ -70,13 +89,36 @@ PLATFORM_RIGHTS: dict[PlatformRole, frozenset[Right]] = {
     }),
 }  # fmt: skip
 
-_READING = frozenset({R.LIST_PROJECT, R.VIEW_FILES, R.VIEW_JOBS})
-_WORKING = _READING | {R.EDIT, R.EDIT_FILES, R.START_JOB, R.STOP_JOB}
+ORGANIZATION_RIGHTS: dict[OrganizationRole, frozenset[Right]] = {
+    OrganizationRole.ADMIN: frozenset({R.EDIT_MEMBERS, R.VIEW_ORGANIZATION}),
+    OrganizationRole.MEMBER: frozenset({R.VIEW_ORGANIZATION}),
+}
+
+_READING = frozenset({
+    R.GET_DATASETS_RW,
+    R.LIST_PROJECT,
+    R.VIEW_FILES,
+    R.VIEW_JOBS,
+    R.VIEW_MONITORING_RESULTS,
+})  # fmt: skip
+
+_WORKING = _READING | {
+    R.CHANGE_PROJECT_SETTINGS,
+    R.EDIT,
+    R.EDIT_FILES,
+    R.MANAGE_COLLABORATORS,
+    R.MANAGE_DATASETS_RW,
+    R.OPEN_WORKSPACE,
+    R.REGISTER_MONITORING_DATASET,
+    R.START_JOB,
+    R.STOP_JOB,
+    R.UPDATE_MONITORING_SETTINGS,
+}
 
 PROJECT_RIGHTS: dict[ProjectRole, frozenset[Right]] = {
-    ProjectRole.OWNER: _WORKING | {R.ARCHIVE_PROJECT, R.CHANGE_PROJECT_SETTINGS, R.MANAGE_COLLABORATORS},
+    ProjectRole.OWNER: _WORKING | {R.ARCHIVE_PROJECT, R.VIEW_AUDIT_TRAIL},
     ProjectRole.CONTRIBUTOR: _WORKING,
-    ProjectRole.LAUNCHER_USER: frozenset({R.LIST_PROJECT, R.START_JOB, R.STOP_JOB, R.VIEW_JOBS}),
+    ProjectRole.LAUNCHER_USER: frozenset({R.LIST_PROJECT, R.VIEW_JOBS}),
     ProjectRole.RESULTS_CONSUMER: _READING,
     ProjectRole.PROJECT_IMPORTER: frozenset({R.LIST_PROJECT, R.VIEW_FILES}),
 }
@@ -88,8 +130,9 @@ VISIBILITY_RIGHTS: dict[Visibility, frozenset[Right]] = {
 }
 
 
-def project_rights(role: ProjectRole | None, visibility: Visibility, *, is_admin: bool) -> frozenset[Right]:
-    """The rights in one project of an account with this role there, or with none."""
+def project_rights(roles: Iterable[ProjectRole], visibility: Visibility, *, is_admin: bool) -> frozenset[Right]:
+    """The rights in one project of an account with these roles there: its own, and its organizations'."""
     if is_admin:
         return frozenset(Right)
-    return VISIBILITY_RIGHTS[visibility] | (PROJECT_RIGHTS[role] if role else frozenset())
+    everywhere = PLATFORM_RIGHTS[PlatformRole.PRACTITIONER] | VISIBILITY_RIGHTS[visibility]
+    return everywhere.union(*(PROJECT_RIGHTS[role] for role in roles))

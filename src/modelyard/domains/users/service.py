@@ -35,13 +35,35 @@ async def create_user(tx: Transaction, actor: events.Actor | None, new: NewUser)
         phone_number=None,
         is_admin=new.is_admin,
     )
-    if not await queries.add_user(tx, user):
-        raise BadRequest(f"The name {new.user_name} is taken by another account; choose another one.")
+    await _add(tx, user)
     _, secret = await create_key(tx, user, "first key")
     await events.record(tx, actor, "user.created", "user", user.id, userName=user.user_name, isAdmin=user.is_admin)
     for follow in _followers:
         await follow(tx, user)
     return user, secret
+
+
+async def create_organization_account(tx: Transaction, actor: events.Actor, name: str) -> User:
+    """The account of a new organization; raises BadRequest when the name is taken."""
+    user = User(
+        id=new_id(),
+        kind="organization",
+        user_name=name,
+        email=None,
+        first_name="",
+        last_name="",
+        company_name=None,
+        phone_number=None,
+        is_admin=False,
+    )
+    await _add(tx, user)
+    await events.record(tx, actor, "user.created", "user", user.id, userName=name, kind=user.kind)
+    return user
+
+
+async def _add(tx: Transaction, user: User) -> None:
+    if not await queries.add_user(tx, user):
+        raise BadRequest(f"The name {user.user_name} is taken by another account; choose another one.")
 
 
 async def create_key(tx: Transaction, user: User, label: str, secret: str = "") -> tuple[str, str]:

@@ -9,6 +9,7 @@ from modelyard.domains.users.queries import ApiKey, GitServiceProvider, User
 from modelyard.kit.wire import MetadataV1, PaginatedMetadataV1, Wire, epoch_ms, present
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+AccountName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
 
 
 class UserV1(Wire):
@@ -78,7 +79,7 @@ class PaginatedGitCredentialsAccessorEnvelopeV1(Wire):
 class NewUser(Wire):
     """Body of account creation."""
 
-    user_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
+    user_name: AccountName
     email: Annotated[str, Meta(max_length=320)] | None = None
     first_name: Name | None = None
     last_name: Name | None = None

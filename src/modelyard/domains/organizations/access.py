@@ -1,0 +1,42 @@
+"""Guards of organizations: seen by their members and by administrators, changed by their admins."""
+
+import functools
+
+import msgspec
+
+from modelyard.domains.organizations import queries
+from modelyard.domains.organizations.queries import Organization
+from modelyard.domains.users import ORGANIZATION_RIGHTS, Caller, Right
+from modelyard.kit.access import Guard
+from modelyard.kit.db import Database
+from modelyard.kit.errors import Forbidden, NotFound
+
+
+class OrganizationAccess(msgspec.Struct, frozen=True):
+    """An organization, and who asks."""
+
+    organization: Organization
+    caller: Caller
+
+
+@functools.cache
+def organization_with(*rights: Right) -> Guard:
+    """The guard of operations on one organization: 404 for those who are not in it."""
+
+    async def load(caller: Caller, db: Database, organizationId: str) -> OrganizationAccess:
+        organization = await queries.find_organization(db, organizationId)
+        role = organization.role_of(caller.id) if organization else None
+        if organization is None or not (role or caller.is_admin):
+            raise NotFound(
+                f"There is no organization with the id {organizationId[:100]}, or you are not a member of it."
+            )
+        granted = caller.platform_rights | (ORGANIZATION_RIGHTS[role] if role else frozenset())
+        missing = [right for right in rights if right not in granted]
+        if missing:
+            raise Forbidden(
+                f"This needs the right {', '.join(missing)} in the organization {organization.name};"
+                " ask one of its admins."
+            )
+        return OrganizationAccess(organization, caller)
+
+    return Guard("access", load, rights=rights, scope="organization")
