@@ -16,22 +16,27 @@ from modelyard import __version__, platform
 from modelyard.domains.environments import legacy as environments_legacy
 from modelyard.domains.environments import routes as environments
 from modelyard.domains.environments import seed_environments
+from modelyard.domains.git_credentials import routes as git_credentials
 from modelyard.domains.hardware_tiers import legacy as hardware_tiers_legacy
 from modelyard.domains.hardware_tiers import routes as hardware_tiers
 from modelyard.domains.hardware_tiers import seed_tiers
+from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.organizations import routes as organizations
-from modelyard.domains.projects import Uploads
+from modelyard.domains.projects import Uploads, collaboration
 from modelyard.domains.projects import files as project_files
 from modelyard.domains.projects import legacy as projects_legacy
 from modelyard.domains.projects import routes as projects
+from modelyard.domains.projects.code_repositories import routes as code_repositories
+from modelyard.domains.projects.copying import routes as project_copies
 from modelyard.domains.users import Caller, authenticate, ensure_administrator
 from modelyard.domains.users import legacy as users_legacy
 from modelyard.domains.users import routes as users
 from modelyard.engines.compute.machine import machine
 from modelyard.engines.git import GitStore
 from modelyard.engines.git.local import LocalGitStore
+from modelyard.engines.git_remotes import AddressRules, GitHost, GitRemotes
 from modelyard.engines.logs import LogStore
 from modelyard.engines.logs.local import LocalLogStore
 from modelyard.kit.crypto import Vault
@@ -44,20 +49,27 @@ from modelyard.kit.operation import operations_of
 from modelyard.kit.paging import page_of_ten
 from modelyard.settings import Settings
 
+COPIES_AT_ONCE = 2
+
 OPERATIONS = operations_of(
     platform,
     users,
     users_legacy,
+    git_credentials,
     organizations,
     projects,
     projects_legacy,
+    collaboration,
     project_files,
+    code_repositories,
+    project_copies,
     hardware_tiers,
     hardware_tiers_legacy,
     environments,
     environments_legacy,
     jobs,
     jobs_legacy,
+    job_defaults,
 )
 
 
@@ -69,6 +81,10 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         "caller": Provide(_caller),
         "git": Provide(_git, sync_to_thread=False),
         "uploads": Provide(_uploads, sync_to_thread=False),
+        "copies": Provide(_copies, sync_to_thread=False),
+        "remotes": Provide(_remotes, sync_to_thread=False),
+        "address_rules": Provide(_address_rules, sync_to_thread=False),
+        "git_host": Provide(_git_host, sync_to_thread=False),
         "log_store": Provide(_log_store, sync_to_thread=False),
         "vault": Provide(_vault, sync_to_thread=False),
     }
@@ -99,11 +115,15 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.git = LocalGitStore(settings.home_path / "repos")
         app.state.uploads = Uploads(settings.home_path / "uploads", settings.max_upload_bytes)
         app.state.uploads.sweep(2 * settings.upload_timeout_seconds)
+        app.state.copies = Throttle(COPIES_AT_ONCE)
+        app.state.address_rules = address_rules(settings)
+        app.state.remotes = git_remotes(settings)
+        app.state.git_host = git_host(settings)
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:
-            await _fill(app.state.db, app.state.vault, settings)
+            await _fill(app.state.db, app.state.git, app.state.vault, settings)
             yield
         finally:
             await app.state.db.close()
@@ -111,14 +131,15 @@ def _opened(settings: Settings, dsn: str) -> Any:
     return lifespan
 
 
-async def _fill(db: Database, vault: Vault, settings: Settings) -> None:
-    """Brings the database up to date and makes what a fresh installation has."""
+async def _fill(db: Database, git: GitStore, vault: Vault, settings: Settings) -> None:
+    """Brings the database up to date, makes what a fresh installation has, and settles what a crash left."""
     await migrate(db)
     here = machine()
     await seed_tiers(db, here.cores, here.memory_bytes, here.gpus)
     await seed_environments(db, vault)
     if settings.admin_api_key:
         await ensure_administrator(db, settings.admin_api_key)
+    await settle_copies(db, git)
 
 
 def _database(state: State) -> Database:
@@ -139,6 +160,26 @@ def _git(state: State) -> GitStore:
 def _uploads(state: State) -> Uploads:
     uploads: Uploads = state.uploads
     return uploads
+
+
+def _copies(state: State) -> Throttle:
+    throttle: Throttle = state.copies
+    return throttle
+
+
+def _remotes(state: State) -> GitRemotes:
+    remotes: GitRemotes = state.remotes
+    return remotes
+
+
+def _address_rules(state: State) -> AddressRules:
+    rules: AddressRules = state.address_rules
+    return rules
+
+
+def _git_host(state: State) -> GitHost:
+    host: GitHost = state.git_host
+    return host
 
 
 def _log_store(state: State) -> LogStore:

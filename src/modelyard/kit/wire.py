@@ -1,12 +1,14 @@
 """The shapes every family shares on the wire: envelopes, metadata, the failure body."""
 
 from datetime import datetime
-from typing import TypeVar
+from enum import StrEnum
+from typing import Self, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from modelyard.kit import context
+from modelyard.kit.errors import BadRequest
 
 T = TypeVar("T")
 
@@ -17,6 +19,14 @@ class Wire(msgspec.Struct, rename="camel", kw_only=True):
     In requests an optional field is `T | None = None` (null means absent); in replies it is
     `T | UnsetType = UNSET` (absent fields are left out).
     """
+
+
+class AnyCase(StrEnum):
+    """Values that are read whatever their case and sent as written here."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return next((one for one in cls if isinstance(value, str) and one.lower() == value.lower()), None)
 
 
 class MetadataV1(Wire):
@@ -61,6 +71,14 @@ class FailureEnvelopeV1(Wire):
     errors: list[str]
     error: str
     message: str
+
+
+def body_as(shape: type[T], body: bytes) -> T:
+    """A request body as a shape, for guards whose object the body names; raises BadRequest."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The body is not what this operation takes: {error}.") from None
 
 
 def metadata(*notices: str) -> MetadataV1:

@@ -5,6 +5,9 @@ CREATE TABLE code_repositories (
     is_main          boolean NOT NULL,
     name             text NOT NULL,
     uri              text NOT NULL,
+    -- What decides which credentials may be sent there; no host for a folder of the server.
+    host             text,
+    protocol         text NOT NULL CHECK (protocol IN ('https', 'ssh', 'local')),
     service_provider text NOT NULL,
     ref_type         text NOT NULL CHECK (ref_type IN ('Head', 'Branch', 'Tag', 'Commit')),
     ref_value        text,
@@ -28,13 +31,11 @@ ALTER TABLE projects
     DROP COLUMN main_repository_uri,
     DROP COLUMN main_repository_provider;
 
--- What a job uses that names nothing itself.
-CREATE TABLE project_run_defaults (
-    project_id                text PRIMARY KEY REFERENCES projects ON DELETE CASCADE,
-    environment_id            text REFERENCES environments,
-    environment_revision_spec text,
-    hardware_tier_id          text REFERENCES hardware_tiers
-);
+-- What a job uses that names nothing itself; empty means the platform's own defaults.
+ALTER TABLE projects
+    ADD COLUMN default_environment_id            text,
+    ADD COLUMN default_environment_revision_spec text,
+    ADD COLUMN default_hardware_tier_id          text;
 
 -- The repositories that a job sees, as they were when it was submitted, with the commits that it really got.
 ALTER TABLE jobs ADD COLUMN repositories jsonb NOT NULL DEFAULT '[]';

@@ -5,6 +5,7 @@ from litestar import Request
 
 from modelyard.domains.environments import queries
 from modelyard.domains.environments.queries import Environment
+from modelyard.domains.organizations import belongs_to
 from modelyard.domains.users import Caller, Right, authenticate
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database, Executor
@@ -35,10 +36,15 @@ def environment_with(*rights: Right) -> Guard:
     async def load(request: Request, db: Database, environmentId: str) -> EnvironmentAccess:  # type: ignore[type-arg]
         caller = await authenticate(request, db)
         environment = await visible_environment(db, caller, environmentId)
-        owns = environment.owner_id == caller.id and Right.CLASSIFY_ENVIRONMENTS not in rights
         missing = [right for right in rights if right not in caller.platform_rights]
-        if missing and not owns:
+        ownable = Right.CLASSIFY_ENVIRONMENTS not in rights
+        if missing and not (ownable and await _owns(db, caller, environment)):
             raise Forbidden(f"This needs the right {', '.join(missing)} or to own the environment.")
         return EnvironmentAccess(environment, caller)
 
     return Guard("access", load, rights=rights, scope="environment")
+
+
+async def _owns(db: Executor, caller: Caller, environment: Environment) -> bool:
+    owner_id = environment.owner_id
+    return owner_id == caller.id or (owner_id is not None and await belongs_to(db, caller.id, owner_id))

@@ -23,16 +23,28 @@ class RevisionChoice(msgspec.Struct, frozen=True):
 
 
 async def environment_for_job(
-    db: Executor, caller: Caller, environment_id: str | None, spec: str | None
+    db: Executor, caller: Caller, environment_id: str | None, spec: str | None, *, restricted: bool = False
 ) -> RevisionChoice:
     """The revision of an environment (the default one when none is named) that `spec` asks for.
 
-    `spec` is ActiveRevision (the default), LatestRevision, or SomeRevision(id). Raises BadRequest.
+    `spec` is ActiveRevision (the default), LatestRevision, or SomeRevision(id). A restricted project may use
+    only the restricted revision, which is then the default. Raises BadRequest.
     """
     environment = await _environment(db, caller, environment_id)
     if environment.is_archived:
         raise BadRequest(f"The environment {environment.name} is archived; choose another one.")
-    revision = await _revision(db, environment, (spec or "ActiveRevision").strip())
+    if restricted and environment.restricted_revision_id is None:
+        raise BadRequest(
+            f"The environment {environment.name} has no revision that restricted projects may use; choose another"
+            " environment, or ask an administrator to restrict a revision."
+        )
+    default = f"SomeRevision({environment.restricted_revision_id})" if restricted else "ActiveRevision"
+    revision = await _revision(db, environment, (spec or default).strip())
+    if restricted and revision.id != environment.restricted_revision_id:
+        raise BadRequest(
+            f"This project is restricted; of the environment {environment.name} it may use only the restricted"
+            " revision. Leave environmentRevisionSpec out."
+        )
     return RevisionChoice(environment.id, revision.id, revision.number)
 
 

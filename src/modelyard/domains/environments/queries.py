@@ -17,8 +17,10 @@ _ENVIRONMENT = (
     " e.selected_revision_id, e.restricted_revision_id, e.archived_at IS NOT NULL AS is_archived"
 )
 _SOURCE = "environments e LEFT JOIN users u ON u.id = e.owner_id"
-# Who sees an environment: everybody global ones, its owner and administrators the others.
-_VISIBLE = "(e.visibility = 'global' OR e.owner_id = $1 OR $2)"
+# Who sees an environment: everybody global ones; its owner, or its organization's members, and administrators
+# the others.
+_VISIBLE = """(e.visibility = 'global' OR e.owner_id = $1 OR $2 OR EXISTS (
+    SELECT FROM organization_members b WHERE b.organization_id = e.owner_id AND b.user_id = $1))"""
 
 
 class Environment(msgspec.Struct, frozen=True):

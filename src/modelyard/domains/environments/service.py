@@ -6,6 +6,7 @@ from modelyard.domains.environments import builds, queries
 from modelyard.domains.environments.access import visible_environment
 from modelyard.domains.environments.queries import Environment, NewRevision, Revision
 from modelyard.domains.environments.wire import NewEnvironmentRevisionV1, NewEnvironmentV1
+from modelyard.domains.organizations import belongs_to
 from modelyard.domains.users import Caller
 from modelyard.kit import events
 from modelyard.kit.crypto import Vault
@@ -28,16 +29,14 @@ async def create(tx: Transaction, vault: Vault, caller: Caller, new: NewEnvironm
     visibility = (new.visibility or "").lower() or (source[0].visibility if source else "")
     if not name:
         raise BadRequest("name: an environment needs one.")
-    if visibility not in {"global", "private"}:
-        raise BadRequest("visibility: must be global or private.")
-    if new.org_owner_id:
-        raise BadRequest("orgOwnerId: this server has no organizations; leave the field out.")
+    if visibility not in {"global", "private"} and not (source and visibility == "organization"):
+        raise BadRequest("visibility: must be global or private; with orgOwnerId, private is the organization.")
     if visibility == "global" and not caller.is_admin:
         raise BadRequest("visibility: only administrators make global environments; make a private one.")
     if not source and not new.image:
         raise BadRequest("image: the first revision needs a base image, such as `python`.")
     environment_id = new_id()
-    owner_id = None if visibility == "global" else caller.id
+    owner_id, visibility = await _owner(tx, caller, visibility, new.org_owner_id)
     await queries.add_environment(tx, environment_id, name, owner_id, visibility, is_default=False)
     revision = _copied(source[1], environment_id, caller) if source else _new(vault, environment_id, caller, new)
     await queries.add_revision(tx, revision)
@@ -87,6 +86,19 @@ async def archive(tx: Transaction, caller: Caller, environment: Environment) -> 
     await queries.set_archived(tx, environment.id)
     await events.record(tx, caller, "environment.archived", "environment", environment.id)
     return msgspec.structs.replace(environment, is_archived=True)
+
+
+async def _owner(
+    tx: Transaction, caller: Caller, visibility: str, organization_id: str | None
+) -> tuple[str | None, str]:
+    """Who owns a new environment, and its visibility: an organization's is seen by all its members."""
+    if not organization_id:
+        return (None, "global") if visibility == "global" else (caller.id, "private")
+    if visibility == "global":
+        raise BadRequest("orgOwnerId: a global environment belongs to nobody; leave the field out.")
+    if not await belongs_to(tx, caller.id, organization_id):
+        raise BadRequest("orgOwnerId: there is no organization with this id that you are a member of.")
+    return organization_id, "organization"
 
 
 async def _source(

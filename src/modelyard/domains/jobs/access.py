@@ -1,5 +1,7 @@
 """Guards of jobs: a job is seen and changed with the rights of its project."""
 
+from typing import Any
+
 import msgspec
 from litestar import Request
 
@@ -10,6 +12,7 @@ from modelyard.domains.users import Caller, Right, authenticate
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database
 from modelyard.kit.errors import NotFound
+from modelyard.kit.wire import Wire, body_as
 
 
 class JobAccess(msgspec.Struct, frozen=True):
@@ -31,6 +34,22 @@ async def job_by_id(db: Database, caller: Caller, job_id: str, *rights: Right) -
     except NotFound:
         raise missing from None
     return JobAccess(job, project, caller)
+
+
+class _Named(Wire):
+    """The part of a body that says which job it is about."""
+
+    job_id: str
+
+
+def job_in_body(*rights: Right) -> Guard:
+    """The guard of operations whose job is the `jobId` of the JSON body."""
+
+    async def load(caller: Caller, db: Database, request: Request[Any, Any, Any]) -> JobAccess:
+        named = body_as(_Named, await request.body())
+        return await job_by_id(db, caller, named.job_id, *rights)
+
+    return Guard("access", load, rights=rights, scope="project")
 
 
 def job_with(*rights: Right, named: str = "jobId") -> Guard:

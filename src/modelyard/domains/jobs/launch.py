@@ -8,8 +8,10 @@ import msgspec
 
 from modelyard.domains.environments import BuiltRevision
 from modelyard.domains.hardware_tiers import Tier
+from modelyard.domains.jobs import fetching
 from modelyard.domains.jobs.queries import Job
 from modelyard.domains.projects import Project
+from modelyard.engines.compute import Mount
 
 _SHELL = re.compile(r"[|&;<>$`\n*?(){}~#]|^\s*\w+=")
 _INTERPRETERS = {
@@ -23,9 +25,15 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEX
 
 
 class Places(msgspec.Struct, frozen=True):
-    """Where a run finds its things, as paths that the run itself sees."""
+    """Where a run finds its things, as paths that the run itself sees.
+
+    In a git-based project the main repository is the working directory and the project's own files are its
+    artifacts; else the working directory has the project's files. `imported` is above the other repositories.
+    """
 
     working_dir: str
+    artifacts_dir: str
+    imported_dir: str
     datasets_dir: str
     token_file: str
     temporary_dir: str
@@ -33,25 +41,48 @@ class Places(msgspec.Struct, frozen=True):
     virtual_environment: str
 
 
-def places_of(folder: Path, environment: Path, *, isolated: bool) -> Places:
+def places_of(folder: Path, environment: Path, *, isolated: bool, git_based: bool) -> Places:
     """Where a run finds its things: at Domino's paths when it is isolated, else in its own folder."""
     if isolated:
         return Places(
-            working_dir="/mnt",
-            datasets_dir="/domino/datasets",
+            working_dir="/mnt/code" if git_based else "/mnt",
+            artifacts_dir="/mnt/artifacts" if git_based else "/mnt",
+            imported_dir="/mnt/imported/code" if git_based else "/repos",
+            datasets_dir="/mnt/data" if git_based else "/domino/datasets",
             token_file="/var/lib/domino/home/.api/token",  # noqa: S106 - a path
             temporary_dir="/tmp",
             script="/domino/launch.sh",
             virtual_environment=str(environment),
         )
+    code = folder / fetching.FOLDER
     return Places(
-        working_dir=str(folder / "work"),
+        working_dir=str(code / fetching.MAIN if git_based else folder / "work"),
+        artifacts_dir=str(folder / "work"),
+        imported_dir=str(code / fetching.IMPORTED),
         datasets_dir=str(folder / "datasets"),
         token_file=str(folder / "token" / "token"),
         temporary_dir=str(folder / "tmp"),
         script=str(folder / "launch.sh"),
         virtual_environment=str(environment),
     )
+
+
+def mounts_of(folder: Path, places: Places, *, git_based: bool, has_script: bool) -> list[Mount]:
+    """What an isolated run sees of its folder, and where."""
+    code = folder / fetching.FOLDER
+    mounts = [
+        Mount(folder / "work", places.artifacts_dir, writable=True),
+        Mount(folder / "tmp", places.temporary_dir, writable=True),
+        Mount(folder / "datasets", places.datasets_dir, writable=True),
+        Mount(folder / "token", str(Path(places.token_file).parent)),
+    ]
+    if git_based:
+        mounts.append(Mount(code / fetching.MAIN, places.working_dir, writable=True))
+    if (code / fetching.IMPORTED).is_dir():
+        mounts.append(Mount(code / fetching.IMPORTED, places.imported_dir, writable=True))
+    if has_script:
+        mounts.append(Mount(folder / "launch.sh", places.script))
+    return mounts
 
 
 def command_words(command: str) -> list[str]:
@@ -106,12 +137,14 @@ def variables(
             "CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in job.gpus),
             "MODELYARD_RUN_ID": job.id,
             "DOMINO_API_HOST": host,
+            "DOMINO_ARTIFACTS_DIR": places.artifacts_dir,
             "DOMINO_DATASETS_DIR": places.datasets_dir,
             "DOMINO_ENVIRONMENT_ID": job.environment_id,
             "DOMINO_ENVIRONMENT_REVISION_ID": job.environment_revision_id,
             "DOMINO_HARDWARE_TIER_ID": tier.id,
             "DOMINO_HARDWARE_TIER_NAME": tier.name,
-            "DOMINO_IS_GIT_BASED": "false",
+            "DOMINO_IMPORTED_CODE_DIR": places.imported_dir,
+            "DOMINO_IS_GIT_BASED": str(job.is_git_based).lower(),
             "DOMINO_PROJECT_ID": project.id,
             "DOMINO_PROJECT_NAME": project.name,
             "DOMINO_PROJECT_OWNER": project.owner_name,
@@ -122,4 +155,19 @@ def variables(
             "DOMINO_USER_API_KEY": token,
             "DOMINO_WORKING_DIR": places.working_dir,
         }
+    )
+
+
+def introduction(job: Job, tier: Tier, built: BuiltRevision, *, isolated: bool) -> str:
+    """What a run's log begins with: everything that the run stands on."""
+    memory = tier.memory_bytes / 2**30
+    repositories = [f"Git repository {one.name} ({one.uri}) at commit {one.commit_id}" for one in job.code]
+    return "\n".join(
+        [
+            f"Files at commit {job.input_commit_id}",
+            *repositories,
+            f"Environment {built.environment_id}, revision {built.number}",
+            f"Hardware tier {tier.id}: {tier.cores:g} cores, {memory:.1f} GiB of memory",
+            "Isolated by bubblewrap" if isolated else "Not isolated: bubblewrap is not in use on this machine",
+        ]
     )

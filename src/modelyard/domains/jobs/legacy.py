@@ -8,7 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from modelyard.domains import hardware_tiers
 from modelyard.domains.jobs import logs, queries, service
-from modelyard.domains.jobs.access import JobAccess, job_by_id, job_with
+from modelyard.domains.jobs.access import JobAccess, job_in_body, job_with
+from modelyard.domains.jobs.code import main_reference
 from modelyard.domains.jobs.legacy_wire import (
     PrivateJob,
     PrivateJobs,
@@ -28,9 +29,10 @@ from modelyard.domains.jobs.legacy_wire import (
 )
 from modelyard.domains.jobs.listing import JobFilter
 from modelyard.domains.jobs.service import JobRequest
-from modelyard.domains.projects import Project, project_by_id, project_named_by
-from modelyard.domains.users import Caller, Right, authenticated_with
+from modelyard.domains.projects import Project, project_in_body, project_named_by
+from modelyard.domains.users import Caller, Right
 from modelyard.engines.git import GitStore
+from modelyard.engines.git_remotes import Reference
 from modelyard.engines.logs import LogStore
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
@@ -40,16 +42,13 @@ from modelyard.kit.paging import Page
 TAG = "Jobs (private)"
 RUNS_SHOWN = 1000
 
-_COMPUTE = authenticated_with(Right.USE_GLOBAL_COMPUTE)
-
 
 @operation(
-    "POST", "/v4/jobs/start", guard=_COMPUTE, rights=(Right.START_JOB, Right.USE_GLOBAL_COMPUTE), tag=TAG,
+    "POST", "/v4/jobs/start", guard=project_in_body(Right.START_JOB, Right.USE_GLOBAL_COMPUTE), tag=TAG,
     operation_id="startPrivateJob",
 )  # fmt: skip
-async def start_job(caller: Caller, db: Database, git: GitStore, data: StartJob) -> PrivateJob:
+async def start_job(project: Project, caller: Caller, db: Database, git: GitStore, data: StartJob) -> PrivateJob:
     """Start a job."""
-    project = await project_by_id(db, caller, data.project_id, Right.START_JOB)
     for name in ("computeClusterProperties", "onDemandSparkClusterProperties", "externalVolumeMounts"):
         if getattr(data, _snake(name)):
             raise BadRequest(f"{name}: this server has none of these; leave the field out.")
@@ -59,24 +58,25 @@ async def start_job(caller: Caller, db: Database, git: GitStore, data: StartJob)
         commit_id=data.commit_id or None,
         hardware_tier=_value(data.override_hardware_tier_id),
         environment_id=data.environment_id or None,
+        main_reference=_main_reference(data),
     )
     return private_job(await service.start(db, git, caller, project, wanted))
 
 
-@operation("POST", "/v4/jobs/stop", guard=_COMPUTE, rights=(Right.STOP_JOB,), tag=TAG)
-async def stop_job(caller: Caller, db: Database, tx: Transaction, data: StopJob) -> PrivateJob:
+@operation("POST", "/v4/jobs/stop", guard=job_in_body(Right.STOP_JOB), tag=TAG)
+async def stop_job(access: JobAccess, tx: Transaction, data: StopJob) -> PrivateJob:
     """Stop a job, keeping its results unless told otherwise."""
-    access = await job_by_id(db, caller, data.job_id, Right.STOP_JOB)
-    await service.stop(tx, caller, access.job, keep_results=data.commit_results is not False)
+    await service.stop(tx, access.caller, access.job, keep_results=data.commit_results is not False)
     return private_job(await queries.find_job(tx, access.job.id) or access.job)
 
 
-@operation("POST", "/v4/jobs/restart", guard=_COMPUTE, rights=(Right.START_JOB, Right.USE_GLOBAL_COMPUTE), tag=TAG)
-async def restart_job(caller: Caller, db: Database, git: GitStore, data: RestartJob) -> PrivateJob:
+@operation(
+    "POST", "/v4/jobs/restart", guard=job_in_body(Right.START_JOB, Right.USE_GLOBAL_COMPUTE), tag=TAG
+)  # fmt: skip
+async def restart_job(access: JobAccess, db: Database, git: GitStore, data: RestartJob) -> PrivateJob:
     """Submit a job once more."""
-    access = await job_by_id(db, caller, data.job_id, Right.START_JOB)
     original = bool(data.should_use_original_input_commit)
-    job = await service.restart(db, git, caller, access.project, access.job, original_commit=original)
+    job = await service.restart(db, git, access.caller, access.project, access.job, original_commit=original)
     return private_job(job)
 
 
@@ -160,11 +160,10 @@ async def list_runs(project: Project, db: Database) -> Runs:
 
 @operation(
     "POST", "/v1/projects/{ownerName:str}/{projectName:str}/runs",
-    guard=project_named_by("path", Right.START_JOB), tag=TAG,
+    guard=project_named_by("path", Right.START_JOB, Right.USE_GLOBAL_COMPUTE), tag=TAG,
 )  # fmt: skip
 async def start_run(project: Project, caller: Caller, db: Database, git: GitStore, data: StartRun) -> StartedRun:
     """Start a run."""
-    caller.demand(Right.USE_GLOBAL_COMPUTE)
     wanted = JobRequest(
         command=" ".join(data.command) if data.is_direct else shlex.join(data.command),
         title=data.title,
@@ -207,6 +206,11 @@ def _of_project(access: JobAccess, owner: str, name: str) -> None:
 def _status(given: str | None) -> str:
     known = {"queued", "running", "completed", "archived", "active"}
     return given.lower() if given and given.lower() in known else "all"
+
+
+def _main_reference(data: StartJob) -> Reference | None:
+    given = data.main_repo_git_ref
+    return main_reference(str(given.type), given.value or None) if given and given.type else None
 
 
 def _value(given: str | dict[str, Any] | None) -> str | None:

@@ -8,13 +8,20 @@ from modelyard.domains.jobs.queries import Job
 from modelyard.kit.wire import Wire, epoch_ms, present
 
 
+class MainRepoGitRef(Wire):
+    """A reference into a git-based project's main repository; its type is branches, tags, commitId or head."""
+
+    type: str | None = None
+    value: str | None = None
+
+
 class StartJob(Wire):
     """Body of POST /v4/jobs/start."""
 
     project_id: str
     command_to_run: str
     commit_id: str | None = None
-    main_repo_git_ref: dict[str, Any] | None = None
+    main_repo_git_ref: MainRepoGitRef | None = None
     override_hardware_tier_id: str | dict[str, Any] | None = None
     on_demand_spark_cluster_properties: dict[str, Any] | None = None
     compute_cluster_properties: dict[str, Any] | None = None

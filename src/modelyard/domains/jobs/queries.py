@@ -1,9 +1,11 @@
 """SQL of jobs: one by one, their changes, their tags and goals."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from modelyard.domains.jobs.code import MountedRepository
 from modelyard.domains.jobs.listing import JobFilter
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed
@@ -13,7 +15,7 @@ COLUMNS = (
     " u.user_name AS started_by_name, j.launched_by_run_id, j.hardware_tier_id, j.cents_per_minute,"
     " j.environment_id, j.environment_revision_id, j.awaits_build, j.input_commit_id, j.output_commit_id,"
     " j.snapshot_datasets, j.submitted_at, j.started_at, j.completed_at, j.stop_requested, j.node, j.gpus,"
-    " j.exit_code, j.problem, j.domino_stats, j.cpu_seconds, j.peak_memory_bytes"
+    " j.exit_code, j.problem, j.domino_stats, j.cpu_seconds, j.peak_memory_bytes, j.repositories"
 )
 SOURCE = "jobs j JOIN users u ON u.id = j.started_by_id"
 
@@ -51,6 +53,17 @@ class Job(msgspec.Struct, frozen=True):
     domino_stats: list[dict[str, str]]
     cpu_seconds: float | None
     peak_memory_bytes: int | None
+    repositories: list[dict[str, Any]]
+
+    @property
+    def code(self) -> list[MountedRepository]:
+        """The git repositories that the job sees, the main one first."""
+        return msgspec.convert(self.repositories, list[MountedRepository])
+
+    @property
+    def is_git_based(self) -> bool:
+        """Whether the job works in a main git repository, with the project's files as its artifacts."""
+        return any(repository.is_main for repository in self.code)
 
     @property
     def is_completed(self) -> bool:
@@ -74,6 +87,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     awaits_build: bool
     input_commit_id: str
     snapshot_datasets: bool
+    repositories: list[MountedRepository]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +149,11 @@ async def set_status(tx: Transaction, job_id: str, to: str, before: list[str]) -
         job_id, to, before,
     )  # fmt: skip
     return moved == 1
+
+
+async def set_repositories(tx: Transaction, job_id: str, repositories: list[MountedRepository]) -> None:
+    """Notes at which commits a job has got its git repositories."""
+    await tx.execute("UPDATE jobs SET repositories = $2 WHERE id = $1", job_id, repositories)
 
 
 async def set_place(tx: Transaction, job_id: str, node: str, gpus: list[int]) -> None:

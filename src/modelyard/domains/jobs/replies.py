@@ -5,14 +5,17 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from modelyard.domains.hardware_tiers import Waiting
+from modelyard.domains.jobs.code import MountedRepository
 from modelyard.domains.jobs.queries import Job, Tag
 from modelyard.domains.jobs.wire import (
     CommitDetailsV1,
     DominoStatsV1,
+    GitRefV1,
     JobDetailsV1,
     JobStatusV1,
     JobUsageV1,
     JobV1,
+    MountedGitRepoV1,
     QueuedJobStatusDetailsV1,
     StageTimesV1,
     TagV1,
@@ -74,11 +77,28 @@ def _fields(job: Job) -> dict[str, Any]:
         "domino_stats": [DominoStatsV1(name=stat["name"], value=stat["value"]) for stat in job.domino_stats],
         "dataset_mounts": [],
         "external_volume_mounts": [],
-        "git_repos": [],
+        "git_repos": [_repository(one) for one in job.code],
+        "main_repo_git_ref": next((_reference(one) for one in job.code if one.is_main), UNSET),
         "net_app_volume_mounts": [],
         "projects": [],
         "usage": _usage(job),
     }
+
+
+def _repository(one: MountedRepository) -> MountedGitRepoV1:
+    return MountedGitRepoV1(
+        id=one.id,
+        name=one.name,
+        uri=one.uri,
+        ref=one.ref,
+        service_provider=one.service_provider,  # type: ignore[arg-type]
+        starting_branch=present(one.branch),
+        starting_commit_id=present(one.commit_id),
+    )
+
+
+def _reference(main: MountedRepository) -> GitRefV1:
+    return GitRefV1(ref_type=main.ref_word, value=present(main.ref_value))
 
 
 def _usage(job: Job) -> JobUsageV1 | UnsetType:

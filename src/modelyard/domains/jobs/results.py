@@ -9,13 +9,14 @@ STATS_FILE = "dominostats.json"
 MAX_STATS_BYTES = 2**20
 
 
-def read_stats(working_tree: Path) -> tuple[list[dict[str, str]], str | None]:
-    """The statistics that the run wrote, and a sentence when they cannot be read.
+def read_stats(*folders: Path) -> tuple[list[dict[str, str]], str | None]:
+    """The statistics that the run wrote into the first of these folders, and a sentence when they cannot be read.
 
     The file is an object of names and values; numbers keep their shortest text form.
     """
-    path = working_tree / STATS_FILE
-    if path.is_symlink() or not path.is_file():
+    written = [folder / STATS_FILE for folder in folders]
+    path = next((one for one in written if one.is_file() and not one.is_symlink()), None)
+    if path is None:
         return [], None
     try:
         if path.stat().st_size > MAX_STATS_BYTES:

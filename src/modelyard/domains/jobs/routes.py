@@ -7,6 +7,7 @@ from litestar.params import Parameter
 from modelyard.domains import hardware_tiers
 from modelyard.domains.jobs import goals, logs, queries, service
 from modelyard.domains.jobs.access import JobAccess, job_with
+from modelyard.domains.jobs.code import main_reference
 from modelyard.domains.jobs.listing import JobFilter
 from modelyard.domains.jobs.replies import job_details, listed_job, tag_reply
 from modelyard.domains.jobs.service import JobRequest
@@ -23,9 +24,10 @@ from modelyard.domains.jobs.wire import (
     TagEnvelopeV1,
     TagToAddV1,
 )
-from modelyard.domains.projects import Project, project_by_id, project_named_by
-from modelyard.domains.users import Caller, Right, authenticated_with
+from modelyard.domains.projects import Project, project_in_body, project_named_by
+from modelyard.domains.users import Caller, Right
 from modelyard.engines.git import GitStore
+from modelyard.engines.git_remotes import Reference
 from modelyard.engines.logs import LogStore
 from modelyard.kit import events
 from modelyard.kit.db import Database, Transaction
@@ -120,13 +122,13 @@ async def unlink_job_from_goal(
 @operation(
     "POST",
     "/api/jobs/v1/jobs",
-    guard=authenticated_with(Right.USE_GLOBAL_COMPUTE),
-    rights=(Right.START_JOB, Right.USE_GLOBAL_COMPUTE),
+    guard=project_in_body(Right.START_JOB, Right.USE_GLOBAL_COMPUTE),
     tag=TAG,
 )
-async def start_job(caller: Caller, db: Database, git: GitStore, data: NewJobV1) -> JobEnvelopeV1:
+async def start_job(
+    project: Project, caller: Caller, db: Database, git: GitStore, data: NewJobV1
+) -> JobEnvelopeV1:
     """Start a job."""
-    project = await project_by_id(db, caller, data.project_id, Right.START_JOB)
     _refuse_unsupported(data)
     wanted = JobRequest(
         command=data.run_command,
@@ -135,6 +137,7 @@ async def start_job(caller: Caller, db: Database, git: GitStore, data: NewJobV1)
         hardware_tier=data.hardware_tier or None,
         environment_id=data.environment_id or None,
         environment_revision=data.environment_revision_spec or None,
+        main_reference=_main_reference(data),
         snapshot_datasets=bool(data.snapshot_datasets_on_completion),
     )
     return await _envelope(db, await service.start(db, git, caller, project, wanted))
@@ -184,5 +187,8 @@ def _refuse_unsupported(data: NewJobV1) -> None:
     for name, value in refused.items():
         if value:
             raise BadRequest(f"{name}: this server has none of these; leave the field out.")
-    if data.main_repo_git_ref and data.main_repo_git_ref.value:
-        raise BadRequest("mainRepoGitRef: this project has no main git repository; leave the field out.")
+
+
+def _main_reference(data: NewJobV1) -> Reference | None:
+    given = data.main_repo_git_ref
+    return main_reference(given.ref_type, given.value or None) if given else None

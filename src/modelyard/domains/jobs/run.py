@@ -18,7 +18,16 @@ from modelyard.domains import environments, hardware_tiers
 from modelyard.domains.environments import BuiltRevision
 from modelyard.domains.hardware_tiers import Node, Tier
 from modelyard.domains.jobs import lifecycle, queries
-from modelyard.domains.jobs.launch import command_words, places_of, script_of, variables
+from modelyard.domains.jobs.fetching import FOLDER, CannotFetch, CodeFetcher
+from modelyard.domains.jobs.fetching import MAIN as MAIN_CODE
+from modelyard.domains.jobs.launch import (
+    command_words,
+    introduction,
+    mounts_of,
+    places_of,
+    script_of,
+    variables,
+)
 from modelyard.domains.jobs.queries import Job, Outcome
 from modelyard.domains.jobs.results import read_stats
 from modelyard.domains.jobs.token import TokenKeeper
@@ -50,6 +59,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     compute: Compute
     builder: Builder
     vault: Vault
+    code: CodeFetcher
     runs: Path
     api_host: str
     interpreter_mounts: Callable[[Path], list[Mount]]
@@ -72,11 +82,14 @@ class JobRun:
         self._lease = lease
         self._folder = tools.runs / lease.subject_id
         self._running: Running | None = None
+        self._fetching: asyncio.Task[Job] | None = None
         self._stop_asked = False
 
     def ask_to_stop(self) -> None:
         """Begins to stop the run; asking again is harmless."""
         self._stop_asked = True
+        if self._fetching is not None:
+            self._fetching.cancel()
         if self._running is not None:
             self._running.stop(self._tools.stop_grace_seconds)
 
@@ -126,29 +139,45 @@ class JobRun:
         self, job: Job, project: Project, tier: Tier, follower: Follower, keeper: TokenKeeper
     ) -> Program | None:
         """Everything a program needs; None when the job was stopped meanwhile. Its parts are made side by side."""
+        self._fetching = asyncio.create_task(self._fetch_code(job))
         parts = await asyncio.gather(
             self._move("Preparing"),
             environments.built_revision(self._db, self._tools.vault, job.environment_revision_id),
             keeper.renew(),
+            self._fetching,
             asyncio.to_thread(self._check_out, job),
             return_exceptions=True,
         )
+        self._fetching = None
         for part in parts:
             if isinstance(part, LeaseLost):
                 raise part
+        if self._stop_asked and isinstance(parts[3], asyncio.CancelledError):
+            return None
         try:
-            moved, built, token = (_unfailed(part) for part in parts[:3])
-            _unfailed(parts[3])
+            moved, built, token, job = (_unfailed(part) for part in parts[:4])
+            _unfailed(parts[4])
             if not moved:
                 return None
             environment = await environments.place_of(self._tools.builder, built, follower.prepare)
-        except (BuildFailed, Failure) as reason:
+        except (BuildFailed, CannotFetch, Failure) as reason:
             raise CannotRun(f"The job cannot be prepared: {reason}") from reason
         except OSError as error:
             raise CannotRun(f"The job cannot be prepared: {error.strerror or error}.") from error
-        follower.prepare(_introduction(job, tier, built, isolated=self._tools.compute.isolated))
+        follower.prepare(introduction(job, tier, built, isolated=self._tools.compute.isolated))
         current = await queries.find_job(self._db, job.id) if tier.gpus else job
         return self._program(current or job, project, tier, built, environment, token)
+
+    async def _fetch_code(self, job: Job) -> Job:
+        """Puts the job's git repositories into its folder; the job with the commits that they have."""
+        if not job.code:
+            return job
+        place = self._folder / FOLDER
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+        fetched = await self._tools.code.fetch(job, self._folder)
+        async with applying(self._db, self._lease) as tx:
+            await queries.set_repositories(tx, job.id, fetched)
+        return await queries.find_job(self._db, job.id) or job
 
     def _check_out(self, job: Job) -> None:
         """Writes the files at the input commit into an empty working tree."""
@@ -177,20 +206,14 @@ class JobRun:
     def _program(
         self, job: Job, project: Project, tier: Tier, built: BuiltRevision, environment: Path, token: str
     ) -> Program:
-        places = places_of(self._folder, environment, isolated=self._tools.compute.isolated)
+        isolated, git_based = self._tools.compute.isolated, job.is_git_based
+        places = places_of(self._folder, environment, isolated=isolated, git_based=git_based)
         script = script_of(job, built)
         if script is not None:
             (self._folder / "launch.sh").write_text(script)
         words = ["/bin/sh", places.script] if script is not None else command_words(job.command)
-        mounts = [
-            Mount(self._folder / "work", places.working_dir, writable=True),
-            Mount(self._folder / "tmp", places.temporary_dir, writable=True),
-            Mount(self._folder / "datasets", places.datasets_dir, writable=True),
-            Mount(self._folder / "token", str(Path(places.token_file).parent)),
-            *self._tools.interpreter_mounts(environment),
-        ]
-        if script is not None:
-            mounts.append(Mount(self._folder / "launch.sh", places.script))
+        mounts = mounts_of(self._folder, places, git_based=git_based, has_script=script is not None)
+        mounts += self._tools.interpreter_mounts(environment)
         return msgspec.structs.replace(
             self._bare(job, tier),
             argv=words,
@@ -238,7 +261,7 @@ class JobRun:
         _, current, (stats, complaint) = await asyncio.gather(
             patiently(lambda: self._move("Finishing")),
             patiently(lambda: queries.find_job(self._db, job.id)),
-            asyncio.to_thread(read_stats, self._folder / "work"),
+            asyncio.to_thread(read_stats, self._folder / "work", self._folder / FOLDER / MAIN_CODE),
         )
         stop = current.stop_requested if current else None
         status, problem = _verdict(ended, stopped=stop is not None)
@@ -293,7 +316,7 @@ class JobRun:
 
     def _clean(self) -> None:
         """Removes what only the living run needed; its log stays."""
-        for name in ("work", "tmp", "datasets", "token"):
+        for name in ("work", "tmp", "datasets", "token", FOLDER):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in ("launch.sh", "checkout.json"):
             (self._folder / name).unlink(missing_ok=True)
@@ -327,15 +350,3 @@ def _verdict(ended: Exit, *, stopped: bool) -> tuple[str, str | None]:
     if ended.code == 0:
         return lifecycle.SUCCEEDED, None
     return lifecycle.FAILED, f"The command ended with exit code {ended.code}."
-
-
-def _introduction(job: Job, tier: Tier, built: BuiltRevision, *, isolated: bool) -> str:
-    memory = tier.memory_bytes / 2**30
-    return "\n".join(
-        [
-            f"Files at commit {job.input_commit_id}",
-            f"Environment {built.environment_id}, revision {built.number}",
-            f"Hardware tier {tier.id}: {tier.cores:g} cores, {memory:.1f} GiB of memory",
-            "Isolated by bubblewrap" if isolated else "Not isolated: bubblewrap is not in use on this machine",
-        ]
-    )

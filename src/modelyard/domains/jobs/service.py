@@ -7,10 +7,12 @@ import msgspec
 from modelyard.domains import environments, hardware_tiers
 from modelyard.domains.environments import BuildState
 from modelyard.domains.jobs import lifecycle, queries
+from modelyard.domains.jobs.code import MountedRepository, mounted, pinned
 from modelyard.domains.jobs.queries import Job, NewJob
-from modelyard.domains.projects import Project, ensure_repository
+from modelyard.domains.projects import Project, ensure_repository, repositories_of
 from modelyard.domains.users import Caller
 from modelyard.engines.git import GitStore
+from modelyard.engines.git_remotes import Reference
 from modelyard.kit import events, work
 from modelyard.kit import queries as kit_queries
 from modelyard.kit.db import Database, Transaction
@@ -29,17 +31,23 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     hardware_tier: str | None = None
     environment_id: str | None = None
     environment_revision: str | None = None
+    main_reference: Reference | None = None
+    repositories: list[MountedRepository] | None = None
     snapshot_datasets: bool = False
 
 
 async def start(db: Database, git: GitStore, caller: Caller, project: Project, wanted: JobRequest) -> Job:
-    """Submits a job; raises BadRequest for a commit, tier or environment that cannot be used."""
+    """Submits a job; raises BadRequest for a commit, tier, environment or git reference that cannot be used.
+
+    What is not named is the project's own default, else the platform's.
+    """
     if not wanted.command.strip():
         raise BadRequest("The command is empty; give the words to run, such as `python train.py`.")
-    commit_id, tier, revision = await asyncio.gather(
+    commit_id, tier, revision, repositories = await asyncio.gather(
         _input_commit(db, git, project, wanted.commit_id),
-        hardware_tiers.tier_for(db, wanted.hardware_tier),
-        environments.environment_for_job(db, caller, wanted.environment_id, wanted.environment_revision),
+        hardware_tiers.tier_for(db, wanted.hardware_tier or project.default_hardware_tier_id),
+        _environment(db, caller, project, wanted),
+        _repositories(db, project, wanted),
     )
     job_id = new_id()
     async with db.transaction() as tx:
@@ -60,6 +68,7 @@ async def start(db: Database, git: GitStore, caller: Caller, project: Project, w
                 awaits_build=build is not BuildState.SUCCEEDED,
                 input_commit_id=commit_id,
                 snapshot_datasets=wanted.snapshot_datasets,
+                repositories=repositories,
             ),
         )
         if build is BuildState.SUCCEEDED:
@@ -81,10 +90,25 @@ async def _input_commit(db: Database, git: GitStore, project: Project, commit_id
     return await asyncio.to_thread(git.head, project.id)
 
 
+async def _environment(
+    db: Database, caller: Caller, project: Project, wanted: JobRequest
+) -> environments.RevisionChoice:
+    chosen, spec = wanted.environment_id, wanted.environment_revision
+    if chosen is None and project.default_environment_id is not None:
+        chosen, spec = project.default_environment_id, spec or project.default_environment_revision_spec
+    return await environments.environment_for_job(db, caller, chosen, spec, restricted=project.is_restricted)
+
+
+async def _repositories(db: Database, project: Project, wanted: JobRequest) -> list[MountedRepository]:
+    if wanted.repositories is not None:
+        return wanted.repositories
+    return mounted(await repositories_of(db, project.id), wanted.main_reference)
+
+
 async def restart(
     db: Database, git: GitStore, caller: Caller, project: Project, job: Job, *, original_commit: bool
 ) -> Job:
-    """Submits a job once more, at its own commit or at the newest one of the project."""
+    """Submits a job once more: with the very files, code and revision it had, or with the newest of each."""
     return await start(
         db,
         git,
@@ -97,6 +121,7 @@ async def restart(
             hardware_tier=job.hardware_tier_id,
             environment_id=job.environment_id,
             environment_revision=f"SomeRevision({job.environment_revision_id})" if original_commit else None,
+            repositories=pinned(job.code) if original_commit else None,
             snapshot_datasets=job.snapshot_datasets,
         ),
     )

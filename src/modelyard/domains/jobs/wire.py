@@ -41,10 +41,10 @@ class ComputeClusterConfigV1(Wire):
 
 
 class GitRefV1(Wire):
-    """A reference into a git-based project's main repository."""
+    """A reference into a git-based project's main repository; its type is head, branches, tags or commitId."""
 
     ref_type: str
-    value: str | UnsetType = UNSET
+    value: str | UnsetType | None = UNSET
 
 
 class NewJobV1(Wire):

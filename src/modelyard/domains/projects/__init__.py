@@ -3,23 +3,40 @@
 from modelyard.domains.projects.access import (
     project_by_id,
     project_by_name,
+    project_in_body,
     project_named_by,
     project_with,
 )
+from modelyard.domains.projects.code_repositories.queries import (
+    CodeRepository,
+    chosen_credential,
+    repositories_of,
+)
+from modelyard.domains.projects.copying import on_project_copied, settle_copies
+from modelyard.domains.projects.copying.throttle import Throttle
 from modelyard.domains.projects.queries import Goal, Project, find_goal, find_project
 from modelyard.domains.projects.repository import author_of, ensure_repository
+from modelyard.domains.projects.service import set_run_defaults
 from modelyard.domains.projects.uploads import Uploads
 
 __all__ = [
+    "CodeRepository",
     "Goal",
     "Project",
+    "Throttle",
     "Uploads",
     "author_of",
+    "chosen_credential",
     "ensure_repository",
     "find_goal",
     "find_project",
+    "on_project_copied",
     "project_by_id",
     "project_by_name",
+    "project_in_body",
     "project_named_by",
     "project_with",
+    "repositories_of",
+    "set_run_defaults",
+    "settle_copies",
 ]

@@ -3,7 +3,6 @@
 import functools
 from typing import Any, Literal
 
-import msgspec
 from litestar import Request
 
 from modelyard.domains.projects import queries
@@ -11,8 +10,8 @@ from modelyard.domains.projects.queries import Project
 from modelyard.domains.users import Caller, Right
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database
-from modelyard.kit.errors import BadRequest, Forbidden, NotFound
-from modelyard.kit.wire import Wire
+from modelyard.kit.errors import Forbidden, NotFound
+from modelyard.kit.wire import Wire, body_as
 
 
 def demand(project: Project, *rights: Right) -> Project:
@@ -78,12 +77,7 @@ def project_in_body(*rights: Right) -> Guard:
     """The guard of operations whose project is the `projectId` of the JSON body."""
 
     async def load(caller: Caller, db: Database, request: Request[Any, Any, Any]) -> Project:
-        try:
-            named = msgspec.json.decode(await request.body(), type=_Named)
-        except msgspec.DecodeError as error:
-            raise BadRequest(
-                f"The body must be a JSON object that names the project as projectId: {error}."
-            ) from None
+        named = body_as(_Named, await request.body())
         return await project_by_id(db, caller, named.project_id, *rights)
 
     return Guard("project", load, rights=rights, scope="project")

@@ -8,7 +8,9 @@ from litestar.params import Body
 from modelyard.domains.projects import queries, service
 from modelyard.domains.projects.access import project_by_id, project_by_name, project_with
 from modelyard.domains.projects.legacy_wire import (
+    NewDescription,
     NewPrivateProject,
+    NewVisibility,
     PrivateProject,
     ProjectForm,
     ProjectTag,
@@ -142,3 +144,36 @@ async def remove_tag(project: Project, caller: Caller, tx: Transaction, tagId: s
 async def get_project_tag(tag: Tag) -> TagDetails:
     """One tag by its id."""
     return TagDetails.of(tag)
+
+
+@operation(
+    "PUT",
+    "/v4/projects/{projectId:str}/visibility",
+    guard=project_with(Right.CHANGE_PROJECT_VISIBILITY),
+    tag=TAG,
+)
+async def change_visibility(
+    project: Project, caller: Caller, tx: Transaction, data: NewVisibility
+) -> PrivateProject:
+    """Choose who sees a project without a role in it."""
+    await service.set_visibility(tx, caller, project, data.visibility.value)
+    return await _current(tx, caller, project)
+
+
+@operation(
+    "PUT",
+    "/v4/projects/{projectId:str}/description",
+    guard=project_with(Right.CHANGE_PROJECT_SETTINGS),
+    tag=TAG,
+)
+async def change_description(
+    project: Project, caller: Caller, tx: Transaction, data: NewDescription
+) -> PrivateProject:
+    """Replace the words about a project."""
+    await service.set_description(tx, caller, project, data.description)
+    return await _current(tx, caller, project)
+
+
+async def _current(tx: Transaction, caller: Caller, project: Project) -> PrivateProject:
+    found = await queries.find_visible(tx, caller, project.id)
+    return PrivateProject.of(found or project, await queries.tags_of(tx, [project.id]))

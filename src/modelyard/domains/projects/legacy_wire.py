@@ -5,6 +5,7 @@ from typing import Annotated, Self
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from modelyard.domains.projects.queries import NamedCollaborator as NamedCollaboratorRow
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.queries import Tag as TagRow
 from modelyard.domains.projects.wire import (
@@ -41,6 +42,54 @@ class PrivateCollaborator(Wire):
     """A collaborator: `Contributor`, `LauncherUser`, `ResultsConsumer` or `ProjectImporter`."""
 
     collaborator_id: str
+    project_role: CollaboratorRole
+
+
+class NewVisibility(Wire):
+    """Body of the change of a project's visibility."""
+
+    visibility: ProjectVisibilityV1
+
+
+class NewDescription(Wire):
+    """Body of the change of a project's description."""
+
+    description: Description
+
+
+class NamedCollaborator(Wire):
+    """A collaborator by the names of the account; `kind` is individual or organization."""
+
+    id: str
+    username: str
+    full_name: str
+    kind: str
+    project_role: CollaboratorRole
+
+    @classmethod
+    def of(cls, one: NamedCollaboratorRow) -> Self:
+        """A stored collaborator."""
+        return cls(
+            id=one.id,
+            username=one.user_name,
+            full_name=f"{one.first_name} {one.last_name}".strip() or one.user_name,
+            kind=one.kind,
+            project_role=CollaboratorRole(one.role),
+        )
+
+
+class AccessRequest(Wire):
+    """Body of a request for access: the role that is wished for, and a word to the owner."""
+
+    project_role: CollaboratorRole = CollaboratorRole.CONTRIBUTOR
+    message: Annotated[str, Meta(max_length=2_000)] | None = None
+
+
+class RequestedAccess(Wire):
+    """A request for access, which the project's owner finds among its events."""
+
+    project_id: str
+    requester_id: str
     project_role: CollaboratorRole
 
 

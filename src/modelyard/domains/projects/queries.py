@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.domains.projects.code_repositories.queries import CodeRepository
 from modelyard.domains.users import Caller, ProjectRole, Right, Visibility, project_rights
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed, Page
@@ -36,13 +37,21 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     results_branch: str
     is_restricted: bool
     billing_tag: str | None
+    default_environment_id: str | None
+    default_environment_revision_spec: str | None
+    default_hardware_tier_id: str | None
     template: str
     created_at: datetime
     archived_at: datetime | None
     collaborators: list[dict[str, str]]
-    main_repository: dict[str, Any] | None
+    main_code: dict[str, Any] | None
     roles: list[str]
     for_admin: bool
+
+    @property
+    def main_repository(self) -> CodeRepository | None:
+        """The git repository that a git-based project is about."""
+        return msgspec.convert(self.main_code, CodeRepository) if self.main_code else None
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -62,6 +71,9 @@ class NewProject(msgspec.Struct, frozen=True, kw_only=True):
     is_restricted: bool = False
     billing_tag: str | None = None
     results_branch: str = "main"
+    default_environment_id: str | None = None
+    default_environment_revision_spec: str | None = None
+    default_hardware_tier_id: str | None = None
     template: str = "new"
 
 
@@ -72,13 +84,14 @@ _ACCOUNTS = """ARRAY(SELECT $1::text UNION ALL
 _SELECT = f"""
 SELECT p.id, p.owner_id, o.user_name AS owner_name, o.kind AS owner_kind, p.name, p.description, p.visibility,
     p.status, p.is_blocked, p.blocked_reason, p.completed_message, p.results_branch, p.is_restricted,
-    p.billing_tag, p.template, p.created_at, p.archived_at, $2::boolean AS for_admin,
+    p.billing_tag, p.default_environment_id, p.default_environment_revision_spec, p.default_hardware_tier_id,
+    p.template, p.created_at, p.archived_at, $2::boolean AS for_admin,
     ARRAY(SELECT 'owner' WHERE p.owner_id = ANY({_ACCOUNTS}) UNION ALL
         SELECT m.role FROM project_collaborators m
         WHERE m.project_id = p.id AND m.account_id = ANY({_ACCOUNTS})) AS roles,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.account_id, 'role', c.role)
         ORDER BY c.account_id), '[]') FROM project_collaborators c WHERE c.project_id = p.id) AS collaborators,
-    (SELECT to_jsonb(r) FROM code_repositories r WHERE r.project_id = p.id AND r.is_main) AS main_repository
+    (SELECT to_jsonb(r) FROM code_repositories r WHERE r.project_id = p.id AND r.is_main) AS main_code
 FROM projects p JOIN users o ON o.id = p.owner_id
 WHERE """
 
@@ -151,13 +164,28 @@ async def list_related(db: Executor, caller: Caller, relationship: str, *, show_
 
 async def add_project(tx: Transaction, new: NewProject) -> bool:
     """Adds a project; False when its owner has a live one of that name."""
+    values = msgspec.structs.asdict(new)
+    marks = ", ".join(f"${place}" for place in range(1, len(values) + 1))
     added = await tx.execute(
-        "INSERT INTO projects (id, owner_id, name, description, visibility, is_restricted, billing_tag,"
-        " results_branch, template) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        f"INSERT INTO projects ({', '.join(values)}) VALUES ({marks})"
         " ON CONFLICT (owner_id, lower(name)) WHERE archived_at IS NULL DO NOTHING",
-        *(getattr(new, field) for field in NewProject.__struct_fields__),
+        *values.values(),
     )
     return added == 1
+
+
+async def is_taken(db: Executor, owner_id: str, name: str) -> bool:
+    """Whether an account has a live project of this name, whatever its case."""
+    taken = await db.value(
+        "SELECT true FROM projects WHERE owner_id = $1 AND lower(name) = lower($2) AND archived_at IS NULL",
+        owner_id, name,
+    )  # fmt: skip
+    return taken is True
+
+
+async def existing_projects(db: Executor, project_ids: list[str]) -> set[str]:
+    """Those of these ids that are projects, archived ones too."""
+    return set(await db.values("SELECT id FROM projects WHERE id = ANY($1)", project_ids))
 
 
 async def archive_project(tx: Transaction, project_id: str) -> bool:
@@ -171,6 +199,27 @@ async def archive_project(tx: Transaction, project_id: str) -> bool:
 async def set_results_branch(tx: Transaction, project_id: str, branch: str) -> None:
     """Chooses where results of jobs are committed."""
     await tx.execute("UPDATE projects SET results_branch = $2 WHERE id = $1", project_id, branch)
+
+
+async def set_run_defaults(
+    tx: Transaction, project_id: str, environment_id: str | None, revision_spec: str | None, tier_id: str | None
+) -> None:
+    """Chooses what the jobs of a project use that name nothing themselves."""
+    await tx.execute(
+        "UPDATE projects SET default_environment_id = $2, default_environment_revision_spec = $3,"
+        " default_hardware_tier_id = $4 WHERE id = $1",
+        project_id, environment_id, revision_spec, tier_id,
+    )  # fmt: skip
+
+
+async def set_visibility(tx: Transaction, project_id: str, visibility: str) -> None:
+    """Chooses who sees a project without a role in it."""
+    await tx.execute("UPDATE projects SET visibility = $2 WHERE id = $1", project_id, visibility)
+
+
+async def set_description(tx: Transaction, project_id: str, description: str) -> None:
+    """Replaces the words about a project."""
+    await tx.execute("UPDATE projects SET description = $2 WHERE id = $1", project_id, description)
 
 
 async def set_status(
@@ -189,6 +238,27 @@ async def set_status(
     )  # fmt: skip
 
 
+class NamedCollaborator(msgspec.Struct, frozen=True):
+    """A collaborator with the names of the account."""
+
+    id: str
+    user_name: str
+    first_name: str
+    last_name: str
+    kind: str
+    role: str
+
+
+async def collaborators_of(db: Executor, project_id: str) -> list[NamedCollaborator]:
+    """Who works in a project, by name."""
+    return await db.rows(
+        NamedCollaborator,
+        "SELECT u.id, u.user_name, u.first_name, u.last_name, u.kind, c.role FROM project_collaborators c"
+        " JOIN users u ON u.id = c.account_id WHERE c.project_id = $1 ORDER BY lower(u.user_name)",
+        project_id,
+    )
+
+
 async def put_collaborator(tx: Transaction, project_id: str, account_id: str, role: str) -> None:
     """Gives an account a role in a project, or another one."""
     await tx.execute(
@@ -204,6 +274,16 @@ async def remove_collaborator(tx: Transaction, project_id: str, account_id: str)
         "DELETE FROM project_collaborators WHERE project_id = $1 AND account_id = $2", project_id, account_id
     )
     return removed == 1
+
+
+async def has_asked_today(db: Executor, project_id: str, account_id: str, role: str) -> bool:
+    """Whether somebody has asked for this role in a project within a day."""
+    asked = await db.value(
+        "SELECT true FROM events WHERE project_id = $1 AND actor_id = $2 AND action = 'project.accessRequested'"
+        " AND details->>'role' = $3 AND at > now() - interval '1 day' LIMIT 1",
+        project_id, account_id, role,
+    )  # fmt: skip
+    return asked is True
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,22 +321,12 @@ async def find_goal(db: Executor, project_id: str, goal_id: str) -> Goal | None:
     )  # fmt: skip
 
 
-async def add_goal(
-    tx: Transaction,
-    goal_id: str,
-    project_id: str,
-    title: str,
-    description: str | None,
-    assignee_id: str | None,
-    stage_id: str | None,
-    creator_id: str,
-) -> None:
+async def add_goal(tx: Transaction, goal: Goal) -> None:
     """Adds a goal."""
     await tx.execute(
-        "INSERT INTO project_goals (id, project_id, title, description, assignee_id, stage_id, creator_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        goal_id, project_id, title, description, assignee_id, stage_id, creator_id,
-    )  # fmt: skip
+        f"INSERT INTO project_goals ({_GOAL}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        *msgspec.structs.astuple(goal),
+    )
 
 
 async def set_goal_complete(tx: Transaction, project_id: str, goal_id: str, is_complete: bool) -> Goal | None:

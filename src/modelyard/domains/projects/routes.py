@@ -2,6 +2,7 @@
 
 from modelyard.domains.projects import queries, service
 from modelyard.domains.projects.access import project_with
+from modelyard.domains.projects.code_repositories import service as code_repositories
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.service import ProjectRequest
 from modelyard.domains.projects.wire import (
@@ -23,6 +24,8 @@ from modelyard.domains.projects.wire import (
     ResultsBranch,
 )
 from modelyard.domains.users import Caller, Right, authenticated, authenticated_with
+from modelyard.engines.git_remotes import AddressRules, GitHost
+from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest
 from modelyard.kit.operation import operation
@@ -49,9 +52,17 @@ async def get_projects(caller: Caller, db: Database, page: Page) -> PaginatedPro
     guard=authenticated_with(Right.CREATE_PROJECT, Right.USE_FILE_STORAGE),
     tag=TAG,
 )
-async def create_project(caller: Caller, tx: Transaction, data: NewProjectV1) -> ProjectEnvelopeV1:
-    """Create a project, with its own file store."""
-    _refuse_unsupported(data)
+async def create_project(
+    caller: Caller,
+    db: Database,
+    vault: Vault,
+    git_host: GitHost,
+    address_rules: AddressRules,
+    data: NewProjectV1,
+) -> ProjectEnvelopeV1:
+    """Create a project, with its own file store, and on a git repository where one is named."""
+    if data.template_details:
+        raise BadRequest("templateDetails: this server has no project templates; leave the field out.")
     wanted = ProjectRequest(
         name=data.name,
         description=data.description,
@@ -61,7 +72,13 @@ async def create_project(caller: Caller, tx: Transaction, data: NewProjectV1) ->
         is_restricted=bool(data.is_restricted),
         billing_tag=data.billing_tag.tag if data.billing_tag else None,
     )
-    project = await service.create(tx, caller, wanted)
+    await service.check(db, caller, wanted)
+    code = await code_repositories.main_code(db, vault, git_host, address_rules, caller, data)
+    async with db.transaction() as tx:
+        project = await service.create(tx, caller, wanted)
+        if code is not None:
+            await code_repositories.attach(tx, caller, project, code, is_main=True)
+            project = await queries.find_visible(tx, caller, project.id) or project
     return ProjectEnvelopeV1(project=ProjectV1.of(project), metadata=metadata())
 
 
@@ -194,13 +211,3 @@ async def update_project_status(
         completed_message=present(data.completed_message or None),
     )
     return ProjectStatusEnvelopeV1(status=status, metadata=metadata())
-
-
-def _refuse_unsupported(data: NewProjectV1) -> None:
-    if data.main_repository or data.repo_to_create:
-        raise BadRequest(
-            "mainRepository and repoToCreate: git-backed projects are not supported in this version; leave"
-            " the field out and upload the files instead."
-        )
-    if data.template_details:
-        raise BadRequest("templateDetails: this server has no project templates; leave the field out.")

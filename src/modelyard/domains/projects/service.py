@@ -1,6 +1,7 @@
 """Rules of projects: what a new one needs, who may own it, what everybody gets."""
 
 import re
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -8,7 +9,16 @@ from modelyard.domains.organizations import belongs_to
 from modelyard.domains.projects import queries
 from modelyard.domains.projects.queries import Goal, NewProject, Project, Tag
 from modelyard.domains.projects.wire import CollaboratorRole, NewProjectGoalV1, ProjectStatusV1
-from modelyard.domains.users import Caller, Right, User, find_user, find_user_by_name, on_user_created
+from modelyard.domains.users import (
+    PROJECT_RIGHTS,
+    Caller,
+    ProjectRole,
+    Right,
+    User,
+    find_user,
+    find_user_by_name,
+    on_user_created,
+)
 from modelyard.kit import events
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
@@ -30,7 +40,6 @@ class ProjectRequest(msgspec.Struct, frozen=True, kw_only=True):
     organization_may_own: bool = True
     is_restricted: bool = False
     billing_tag: str | None = None
-    results_branch: str = "main"
 
 
 def check_name(name: str) -> None:
@@ -42,36 +51,52 @@ def check_name(name: str) -> None:
         )
 
 
-async def create(tx: Transaction, caller: Caller, wanted: ProjectRequest, project_id: str = "") -> Project:
+async def check(db: Executor, caller: Caller, wanted: ProjectRequest) -> User:
+    """Who will own the project; raises what `create` would raise in the end."""
+    check_name(wanted.name)
+    if wanted.is_restricted:
+        caller.demand(Right.CLASSIFY_PROJECTS)
+    owner = await owner_of(db, caller, wanted)
+    if await queries.is_taken(db, owner.id, wanted.name):
+        raise _taken(owner, wanted.name)
+    return owner
+
+
+async def create(tx: Transaction, caller: Caller, wanted: ProjectRequest) -> Project:
     """A new project; its repository is made when it is first needed.
 
     Raises BadRequest for a name that is taken or not usable and for an owner that cannot be one,
     Forbidden when somebody makes projects for others without administering the platform, or marks one as
     restricted without the right to.
     """
-    check_name(wanted.name)
-    if wanted.is_restricted:
-        caller.demand(Right.CLASSIFY_PROJECTS)
-    owner = await owner_of(tx, caller, wanted)
+    owner = await check(tx, caller, wanted)
     new = NewProject(
-        id=project_id or new_id(),
+        id=new_id(),
         owner_id=owner.id,
         name=wanted.name,
         description=wanted.description,
         visibility=wanted.visibility,
         is_restricted=wanted.is_restricted,
         billing_tag=wanted.billing_tag,
-        results_branch=wanted.results_branch,
     )
+    return await add(tx, caller, new, owner)
+
+
+async def add(tx: Transaction, caller: Caller, new: NewProject, owner: User, **details: object) -> Project:
+    """Adds a project that its owner may have, and records that with these details; raises BadRequest."""
     if not await queries.add_project(tx, new):
-        raise BadRequest(f"{owner.user_name} already has a project named {wanted.name}; choose another name.")
+        raise _taken(owner, new.name)
     await events.record(
         tx, caller, "project.created", "project", new.id,
-        project_id=new.id, name=new.name, ownerId=owner.id, visibility=new.visibility,
+        project_id=new.id, name=new.name, ownerId=owner.id, visibility=new.visibility, **details,
     )  # fmt: skip
     project = await queries.find_visible(tx, caller, new.id)
     assert project is not None  # noqa: S101
     return project
+
+
+def _taken(owner: User, name: str) -> BadRequest:
+    return BadRequest(f"{owner.user_name} already has a project named {name}; choose another name.")
 
 
 async def owner_of(db: Executor, caller: Caller, wanted: ProjectRequest) -> User:
@@ -120,12 +145,46 @@ async def archive(tx: Transaction, caller: Caller, project: Project) -> None:
     await events.record(tx, caller, "project.archived", "project", project.id, project_id=project.id)
 
 
+async def set_visibility(tx: Transaction, caller: Caller, project: Project, visibility: str) -> None:
+    """Chooses who sees a project without a role in it."""
+    await queries.set_visibility(tx, project.id, visibility)
+    await events.record(
+        tx, caller, "project.visibilityChanged", "project", project.id,
+        project_id=project.id, visibility=visibility, before=project.visibility,
+    )  # fmt: skip
+
+
+async def set_description(tx: Transaction, caller: Caller, project: Project, description: str) -> None:
+    """Replaces the words about a project."""
+    await queries.set_description(tx, project.id, description)
+    await events.record(
+        tx, caller, "project.descriptionChanged", "project", project.id,
+        project_id=project.id, description=description, before=project.description,
+    )  # fmt: skip
+
+
 async def set_results_branch(tx: Transaction, caller: Caller, project: Project, branch: str) -> None:
     """Chooses where results of later jobs are committed."""
     await queries.set_results_branch(tx, project.id, branch)
     await events.record(
         tx, caller, "project.resultSettingsChanged", "project", project.id,
         project_id=project.id, branch=branch, before=project.results_branch,
+    )  # fmt: skip
+
+
+async def set_run_defaults(
+    tx: Transaction,
+    caller: Caller,
+    project: Project,
+    environment_id: str | None,
+    revision_spec: str | None,
+    tier_id: str | None,
+) -> None:
+    """Chooses what the jobs of a project use that name nothing themselves; None for the platform's defaults."""
+    await queries.set_run_defaults(tx, project.id, environment_id, revision_spec, tier_id)
+    await events.record(
+        tx, caller, "project.runDefaultsChanged", "project", project.id,
+        project_id=project.id, environmentId=environment_id, hardwareTierId=tier_id,
     )  # fmt: skip
 
 
@@ -170,20 +229,41 @@ async def remove_collaborator(tx: Transaction, caller: Caller, project: Project,
     )  # fmt: skip
 
 
+async def request_access(
+    tx: Transaction, caller: Caller, project: Project, role: CollaboratorRole, message: str
+) -> None:
+    """Tells the owner, by an event, that somebody wants a role; once a day, however often it is asked for.
+
+    Raises BadRequest when the caller has that role's rights already.
+    """
+    if PROJECT_RIGHTS[ProjectRole(role.value)] <= project.rights:
+        raise BadRequest(f"You have the rights of {role.value} in this project already.")
+    if not await queries.has_asked_today(tx, project.id, caller.id, role.value):
+        await events.record(
+            tx, caller, "project.accessRequested", "project", project.id,
+            project_id=project.id, role=role.value, message=message,
+        )  # fmt: skip
+
+
 async def add_goal(tx: Transaction, caller: Caller, project: Project, wanted: NewProjectGoalV1) -> Goal:
     """A new goal; raises BadRequest for an unknown assignee."""
     if wanted.assignee_id and await find_user(tx, wanted.assignee_id) is None:
         raise BadRequest(f"assigneeId: there is no account with the id {wanted.assignee_id[:100]}.")
-    goal_id = new_id()
-    await queries.add_goal(
-        tx, goal_id, project.id, wanted.title, wanted.description or None, wanted.assignee_id or None,
-        wanted.stage_id or None, caller.id,
-    )  # fmt: skip
-    await events.record(
-        tx, caller, "project.goalAdded", "goal", goal_id, project_id=project.id, title=wanted.title
+    goal = Goal(
+        id=new_id(),
+        project_id=project.id,
+        title=wanted.title,
+        description=wanted.description or None,
+        assignee_id=wanted.assignee_id or None,
+        stage_id=wanted.stage_id or None,
+        creator_id=caller.id,
+        is_complete=False,
+        created_at=datetime.now(UTC),
     )
-    goal = await queries.find_goal(tx, project.id, goal_id)
-    assert goal is not None  # noqa: S101
+    await queries.add_goal(tx, goal)
+    await events.record(
+        tx, caller, "project.goalAdded", "goal", goal.id, project_id=project.id, title=wanted.title
+    )
     return goal
 
 

@@ -1,29 +1,25 @@
 """Shapes of projects on the wire."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
+from modelyard.domains.projects.code_repositories.wire import (
+    NewProjectGitRepositoryV1,
+    ProjectGitRepositoryV1,
+    RepoToCreateV1,
+)
 from modelyard.domains.projects.queries import Goal, Project
 from modelyard.domains.users import Right
-from modelyard.kit.wire import MetadataV1, PaginatedMetadataV1, Wire, present
+from modelyard.kit.wire import AnyCase, MetadataV1, PaginatedMetadataV1, Wire, present
 
 Description = Annotated[str, Meta(max_length=20_000)]
 Title = Annotated[str, Meta(min_length=1, max_length=1_000)]
 Tag = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
-class _AnyCase(StrEnum):
-    """Values that are read whatever their case and sent as written here."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        return next((one for one in cls if isinstance(value, str) and one.lower() == value.lower()), None)
-
-
-class ProjectVisibilityV1(_AnyCase):
+class ProjectVisibilityV1(AnyCase):
     """Who sees a project without a role in it."""
 
     PUBLIC = "Public"
@@ -31,14 +27,14 @@ class ProjectVisibilityV1(_AnyCase):
     PRIVATE = "Private"
 
 
-class ResultsBranch(_AnyCase):
+class ResultsBranch(AnyCase):
     """Where results of jobs are committed: a branch of their own each, or the main one."""
 
     ISOLATED = "isolated"
     MAIN = "main"
 
 
-class CollaboratorRole(_AnyCase):
+class CollaboratorRole(AnyCase):
     """The roles that can be given away."""
 
     CONTRIBUTOR = "contributor"
@@ -47,40 +43,11 @@ class CollaboratorRole(_AnyCase):
     PROJECT_IMPORTER = "projectImporter"
 
 
-class ProjectState(_AnyCase):
+class ProjectState(AnyCase):
     """Whether work on a project goes on."""
 
     ACTIVE = "active"
     COMPLETE = "complete"
-
-
-class GitServiceProviderV1(_AnyCase):
-    """Who serves a git repository."""
-
-    BITBUCKET = "Bitbucket"
-    BITBUCKET_SERVER = "BitbucketServer"
-    GITHUB = "Github"
-    GITHUB_ENTERPRISE = "GithubEnterprise"
-    GITLAB = "GitLab"
-    GITLAB_ENTERPRISE = "GitLabEnterprise"
-    UNKNOWN = "Unknown"
-
-
-class GitReferenceTypeV1(_AnyCase):
-    """What a reference into a git repository names."""
-
-    HEAD = "Head"
-    BRANCH = "Branch"
-    TAG = "Tag"
-    COMMIT = "Commit"
-
-
-class ProviderRepoVisibilityV1(_AnyCase):
-    """Who sees a repository at its provider."""
-
-    PUBLIC = "public"
-    PRIVATE = "private"
-    INTERNAL = "internal"
 
 
 class BillingTagV1(Wire):
@@ -94,34 +61,6 @@ class ProjectCollaboratorV1(Wire):
 
     id: str
     role: CollaboratorRole
-
-
-class ProjectRepositoryReferenceV1(Wire):
-    """A reference into a git repository."""
-
-    ref_type: GitReferenceTypeV1
-    value: str | UnsetType | None = UNSET
-
-
-class NewProjectGitRepositoryV1(Wire):
-    """A git repository to build a project on, or to import."""
-
-    uri: str
-    default_ref: ProjectRepositoryReferenceV1 | None = None
-    git_credential_id: str | None = None
-    name: str | None = None
-    service_provider: GitServiceProviderV1 | None = None
-
-
-class RepoToCreateV1(Wire):
-    """A git repository to make at its provider."""
-
-    credential_id: str
-    owner: str
-    repository_to_create_name: str
-    visibility: ProviderRepoVisibilityV1
-    repository_template_name: str | None = None
-    service_provider: GitServiceProviderV1 | None = None
 
 
 class ProjectTemplateDetailsV1(Wire):
@@ -149,16 +88,6 @@ class NewProjectV1(Wire):
     template_details: ProjectTemplateDetailsV1 | None = None
 
 
-class ProjectGitRepositoryV1(Wire):
-    """The main repository of a git-backed project, or an imported one."""
-
-    id: str
-    uri: str
-    service_provider: GitServiceProviderV1
-    default_ref: ProjectRepositoryReferenceV1
-    name: str | UnsetType = UNSET
-
-
 class ProjectV1(Wire):
     """A project; who works in it is shown to those who may read it."""
 
@@ -178,6 +107,7 @@ class ProjectV1(Wire):
     def of(cls, project: Project) -> Self:
         """A project as its caller may see it."""
         readable = Right.LIST_PROJECT in project.rights
+        main = project.main_repository if readable else None
         return cls(
             id=project.id,
             name=project.name,
@@ -193,6 +123,7 @@ class ProjectV1(Wire):
             ],
             billing_tag=BillingTagV1(tag=project.billing_tag) if project.billing_tag and readable else UNSET,
             internal_tags=["restricted"] if project.is_restricted else UNSET,
+            main_repository=ProjectGitRepositoryV1.of(main) if main else UNSET,
         )
 
 

@@ -1,6 +1,13 @@
 """Users: accounts, their API keys and run tokens, and the permission tables that every guard asks."""
 
-from modelyard.domains.users.access import Caller, authenticate, authenticated, authenticated_with, caller_of
+from modelyard.domains.users.access import (
+    Caller,
+    authenticate,
+    authenticated,
+    authenticated_with,
+    caller_of,
+    user_with,
+)
 from modelyard.domains.users.permissions import (
     ORGANIZATION_RIGHTS,
     PLATFORM_RIGHTS,
@@ -51,4 +58,5 @@ __all__ = [
     "on_user_created",
     "project_rights",
     "revoke_run_tokens",
+    "user_with",
 ]

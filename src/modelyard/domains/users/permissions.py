@@ -9,6 +9,7 @@ class Right(StrEnum):
 
     ARCHIVE_PROJECT = "ArchiveProject"
     CHANGE_PROJECT_SETTINGS = "ChangeProjectSettings"
+    CHANGE_PROJECT_VISIBILITY = "ChangeProjectVisibility"
     CLASSIFY_ENVIRONMENTS = "ClassifyEnvironments"
     CLASSIFY_PROJECTS = "ClassifyProjects"
     CREATE_ENVIRONMENT = "CreateEnvironment"
@@ -116,7 +117,7 @@ _WORKING = _READING | {
 }
 
 PROJECT_RIGHTS: dict[ProjectRole, frozenset[Right]] = {
-    ProjectRole.OWNER: _WORKING | {R.ARCHIVE_PROJECT, R.VIEW_AUDIT_TRAIL},
+    ProjectRole.OWNER: _WORKING | {R.ARCHIVE_PROJECT, R.CHANGE_PROJECT_VISIBILITY, R.VIEW_AUDIT_TRAIL},
     ProjectRole.CONTRIBUTOR: _WORKING,
     ProjectRole.LAUNCHER_USER: frozenset({R.LIST_PROJECT, R.VIEW_JOBS}),
     ProjectRole.RESULTS_CONSUMER: _READING,

@@ -1,7 +1,6 @@
-"""SQL of accounts, keys, run tokens and git credentials."""
+"""SQL of accounts, keys and run tokens."""
 
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -11,11 +10,6 @@ from modelyard.kit.paging import Listed, Page
 _COLUMNS = (
     "u.id, u.kind, u.user_name, u.email, u.first_name, u.last_name, u.company_name, u.phone_number, u.is_admin"
 )
-
-
-GitServiceProvider = Literal[
-    "Bitbucket", "BitbucketServer", "Github", "GithubEnterprise", "GitLab", "GitLabEnterprise", "Unknown"
-]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -51,17 +45,6 @@ class ApiKey(msgspec.Struct, frozen=True):
     label: str
     created_at: datetime
     last_used_at: datetime | None
-
-
-class GitCredential(msgspec.Struct, frozen=True):
-    """The handle of a git credential."""
-
-    id: str
-    name: str
-    domain: str
-    provider: GitServiceProvider
-    protocol: str
-    fingerprint: str
 
 
 async def key_credential(db: Executor, lookup: bytes) -> Credential | None:
@@ -201,13 +184,3 @@ async def extend_first_run_token(db: Executor, run_id: str, seconds: float) -> N
 async def delete_run_tokens(db: Executor, run_id: str) -> None:
     """Ends all tokens of a run."""
     await db.execute("DELETE FROM run_tokens WHERE run_id = $1 OR expires_at < now()", run_id)
-
-
-async def git_credentials_of(db: Executor, user_id: str) -> list[GitCredential]:
-    """The handles of an account's git credentials, oldest first."""
-    return await db.rows(
-        GitCredential,
-        "SELECT id, name, domain, provider, protocol, fingerprint FROM git_credentials WHERE user_id = $1"
-        " ORDER BY id",
-        user_id,
-    )

@@ -1,12 +1,8 @@
 """Public operations on users."""
 
 from modelyard.domains.users import queries
-from modelyard.domains.users.access import Caller, authenticated, user_with
-from modelyard.domains.users.permissions import Right
-from modelyard.domains.users.queries import User
+from modelyard.domains.users.access import Caller, authenticated
 from modelyard.domains.users.wire import (
-    GitCredentialsAccessorV1,
-    PaginatedGitCredentialsAccessorEnvelopeV1,
     PaginatedUserEnvelopeV1,
     UserEnvelopeV1,
     UserV1,
@@ -18,23 +14,6 @@ from modelyard.kit.paging import Page, paged
 from modelyard.kit.wire import metadata
 
 TAG = "Users"
-
-
-@operation("GET", "/api/users/beta/credentials/{userId:str}", guard=user_with(Right.UPDATE_USER), tag=TAG)
-async def get_user_git_creds(user: User, db: Database) -> PaginatedGitCredentialsAccessorEnvelopeV1:
-    """The git credential handles of a user, without their secrets."""
-    handles = [
-        GitCredentialsAccessorV1(
-            id=handle.id,
-            name=handle.name,
-            domain=handle.domain,
-            git_service_provider=handle.provider,
-            protocol=handle.protocol,
-            fingerprint=handle.fingerprint,
-        )
-        for handle in await queries.git_credentials_of(db, user.id)
-    ]
-    return PaginatedGitCredentialsAccessorEnvelopeV1(credentials=handles, metadata=metadata())
 
 
 @operation("GET", "/api/users/v1/self", guard=authenticated, tag=TAG)

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from msgspec import UNSET, Meta, UnsetType
 
 from modelyard.domains.users.permissions import PlatformRole
-from modelyard.domains.users.queries import ApiKey, GitServiceProvider, User
+from modelyard.domains.users.queries import ApiKey, User
 from modelyard.kit.wire import MetadataV1, PaginatedMetadataV1, Wire, epoch_ms, present
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -56,24 +56,6 @@ class PaginatedUserEnvelopeV1(Wire):
 
     users: list[UserV1]
     metadata: PaginatedMetadataV1
-
-
-class GitCredentialsAccessorV1(Wire):
-    """The handle of a git credential; its secret is never sent."""
-
-    id: str
-    name: str
-    domain: str
-    git_service_provider: GitServiceProvider
-    protocol: str
-    fingerprint: str
-
-
-class PaginatedGitCredentialsAccessorEnvelopeV1(Wire):
-    """All git credential handles of a user."""
-
-    credentials: list[GitCredentialsAccessorV1]
-    metadata: MetadataV1
 
 
 class NewUser(Wire):

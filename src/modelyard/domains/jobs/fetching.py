@@ -1,0 +1,62 @@
+"""The code of a job on its way from git hosts into the job's folder, with the credentials of who started it."""
+
+from pathlib import Path
+
+import msgspec
+
+from modelyard.domains.git_credentials import credential_for, open_secret
+from modelyard.domains.jobs.code import MountedRepository
+from modelyard.domains.jobs.queries import Job
+from modelyard.domains.projects import chosen_credential
+from modelyard.engines.git_remotes import AddressRules, GitRemotes, RemoteFailure, parse_address
+from modelyard.kit.crypto import Vault
+from modelyard.kit.db import Database
+from modelyard.kit.errors import BadRequest
+
+FOLDER = "code"
+MAIN = "main"
+IMPORTED = "imported"
+
+
+class CannotFetch(Exception):
+    """A repository of a job is not to be had; the message says which and why."""
+
+
+class CodeFetcher:
+    """Fetches the repositories of jobs, each with a clone of its own."""
+
+    def __init__(self, db: Database, vault: Vault, remotes: GitRemotes, rules: AddressRules) -> None:
+        self._db = db
+        self._vault = vault
+        self._remotes = remotes
+        self._rules = rules
+
+    async def fetch(self, job: Job, folder: Path) -> list[MountedRepository]:
+        """Puts every repository of a job below `<folder>/code`; with the commits they have. Raises CannotFetch."""
+        fetched = []
+        for repository in job.code:
+            try:
+                fetched.append(await self._one(job, repository, place_of(folder, repository)))
+            except (RemoteFailure, BadRequest) as failure:
+                raise CannotFetch(
+                    f"The git repository {repository.name} cannot be fetched: {failure}"
+                ) from failure
+        return fetched
+
+    async def _one(self, job: Job, repository: MountedRepository, place: Path) -> MountedRepository:
+        address = parse_address(repository.uri, self._rules)
+        chosen = await chosen_credential(self._db, repository.id, job.started_by_id)
+        credential = await credential_for(
+            self._db, job.started_by_id, repository.host, repository.protocol, chosen
+        )
+        secret = open_secret(self._vault, credential) if credential else None
+        fetched = await self._remotes.fetch(repository.id, address, secret, repository.wanted)
+        await self._remotes.check_out(repository.id, fetched, address, place)
+        return msgspec.structs.replace(repository, commit_id=fetched.commit_id, branch=fetched.branch)
+
+
+def place_of(folder: Path, repository: MountedRepository) -> Path:
+    """Where a repository lies in a job's folder."""
+    if repository.is_main:
+        return folder / FOLDER / MAIN
+    return folder / FOLDER / IMPORTED / repository.name

@@ -1,0 +1,184 @@
+"""Rules of a project's git repositories: what may be named, by whom, and how a new one is made at its host."""
+
+import msgspec
+
+from modelyard.domains.git_credentials import GitCredential, open_secret, own_credential
+from modelyard.domains.projects.code_repositories import queries
+from modelyard.domains.projects.code_repositories.queries import CodeRepository
+from modelyard.domains.projects.code_repositories.wire import (
+    GitReferenceTypeV1,
+    GitServiceProviderV1,
+    NewProjectGitRepositoryV1,
+    RepoToCreateV1,
+)
+from modelyard.domains.projects.queries import Project
+from modelyard.domains.projects.wire import NewProjectV1
+from modelyard.domains.users import Caller
+from modelyard.engines.git_remotes import (
+    Address,
+    AddressRules,
+    GitHost,
+    Reference,
+    parse_address,
+    reference,
+)
+from modelyard.kit import events
+from modelyard.kit.crypto import Vault
+from modelyard.kit.db import Executor, Transaction
+from modelyard.kit.errors import BadRequest, NotFound
+from modelyard.kit.ids import new_id
+from modelyard.kit.paging import Page
+from modelyard.kit.safe_path import SafePath
+
+MAX_IMPORTED = 100
+
+_PROVIDERS = {
+    "github.com": GitServiceProviderV1.GITHUB,
+    "gitlab.com": GitServiceProviderV1.GITLAB,
+    "bitbucket.org": GitServiceProviderV1.BITBUCKET,
+}
+
+
+class CodeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository that somebody wants in a project, checked."""
+
+    address: Address
+    reference: Reference
+    name: str
+    service_provider: GitServiceProviderV1
+    credential_id: str | None = None
+
+
+async def checked(
+    db: Executor, rules: AddressRules, caller: Caller, wanted: NewProjectGitRepositoryV1
+) -> CodeRequest:
+    """What a request asks for; raises BadRequest for an address, reference, name or credential that cannot be."""
+    address = parse_address(wanted.uri, rules)
+    given = wanted.default_ref
+    ref_type = given.ref_type if given else GitReferenceTypeV1.HEAD
+    name = wanted.name or address.suggested_name
+    if SafePath(name) != name or "/" in name or name.startswith("-") or not name.isprintable() or len(name) > 100:
+        raise BadRequest("name: the name of a repository is that of one folder, of at most 100 characters.")
+    if wanted.git_credential_id:
+        await own_credential(db, caller.id, wanted.git_credential_id, address.host, address.protocol)
+    return CodeRequest(
+        address=address,
+        reference=reference(ref_type.value, (given.value or None) if given else None),
+        name=name,
+        service_provider=wanted.service_provider
+        or _PROVIDERS.get(address.host or "", GitServiceProviderV1.UNKNOWN),
+        credential_id=wanted.git_credential_id or None,
+    )
+
+
+async def main_code(
+    db: Executor, vault: Vault, host: GitHost, rules: AddressRules, caller: Caller, wanted: NewProjectV1
+) -> CodeRequest | None:
+    """The main repository that a new project asks for, made at its host where it is to be; None for none."""
+    if wanted.main_repository and wanted.repo_to_create:
+        raise BadRequest("Give mainRepository or repoToCreate, not both.")
+    if wanted.repo_to_create:
+        return await _made_at_host(db, vault, host, rules, caller, wanted.repo_to_create)
+    return await checked(db, rules, caller, wanted.main_repository) if wanted.main_repository else None
+
+
+async def _made_at_host(
+    db: Executor, vault: Vault, host: GitHost, rules: AddressRules, caller: Caller, wanted: RepoToCreateV1
+) -> CodeRequest:
+    """A repository made at its host just now; raises BadRequest where none is configured or the host refuses."""
+    credential = await own_credential(db, caller.id, wanted.credential_id, host.domain, "https")
+    uri = await host.create_repository(
+        open_secret(vault, credential),
+        wanted.owner,
+        wanted.repository_to_create_name,
+        wanted.visibility.value,
+        wanted.repository_template_name or None,
+    )
+    repository = NewProjectGitRepositoryV1(
+        uri=uri, git_credential_id=credential.id, service_provider=wanted.service_provider
+    )
+    return await checked(db, rules, caller, repository)
+
+
+async def attach(
+    tx: Transaction, caller: Caller, project: Project, wanted: CodeRequest, *, is_main: bool
+) -> CodeRepository:
+    """Adds a repository to a project; raises BadRequest for a taken name and over a hundred imported ones."""
+    if not is_main and (await queries.list_imported(tx, project.id, Page(0, 0))).total >= MAX_IMPORTED:
+        raise BadRequest(f"A project imports at most {MAX_IMPORTED} repositories; remove one first.")
+    repository = CodeRepository(
+        id=new_id(),
+        project_id=project.id,
+        is_main=is_main,
+        name=wanted.name,
+        uri=wanted.address.uri,
+        host=wanted.address.host,
+        protocol=wanted.address.protocol,
+        service_provider=wanted.service_provider.value,
+        ref_type=wanted.reference.kind,
+        ref_value=wanted.reference.value,
+        added_by_id=caller.id,
+    )
+    if not await queries.add_repository(tx, repository):
+        raise BadRequest(f"name: this project has a repository named {wanted.name} already; give another name.")
+    if wanted.credential_id:
+        await queries.set_credential(tx, repository.id, caller.id, wanted.credential_id)
+    await events.record(
+        tx, caller, "project.repositoryAdded", "repository", repository.id,
+        project_id=project.id, name=repository.name, uri=repository.uri, isMain=is_main,
+    )  # fmt: skip
+    return repository
+
+
+async def attach_copy(
+    tx: Transaction, caller: Caller, copy: Project, repository: CodeRepository, credential: GitCredential | None
+) -> str | None:
+    """Adds another project's repository to its copy; a sentence when the credential is not one for its host."""
+    mine = msgspec.structs.replace(repository, id=new_id(), project_id=copy.id, added_by_id=caller.id)
+    await queries.add_repository(tx, mine)
+    serves = credential is not None and (credential.domain, credential.protocol) == (
+        repository.host,
+        repository.protocol,
+    )
+    chosen = (
+        credential.id if credential and serves else await queries.chosen_credential(tx, repository.id, caller.id)
+    )
+    if chosen:
+        await queries.set_credential(tx, mine.id, caller.id, chosen)
+    if credential is None or serves:
+        return None
+    return f"The credential {credential.name} is not for the repository {repository.name}; choose one for it."
+
+
+async def detach(tx: Transaction, caller: Caller, project: Project, repository_id: str) -> None:
+    """Takes an imported repository out of a project; raises NotFound, and BadRequest for the main one."""
+    repository = await found(tx, project, repository_id)
+    if repository.is_main:
+        raise BadRequest("The main repository is what this project is about; it cannot be removed.")
+    await queries.remove_repository(tx, repository.id)
+    await events.record(
+        tx, caller, "project.repositoryRemoved", "repository", repository.id,
+        project_id=project.id, name=repository.name, uri=repository.uri,
+    )  # fmt: skip
+
+
+async def choose_credential(
+    tx: Transaction, caller: Caller, project: Project, repository_id: str, credential_id: str
+) -> CodeRepository:
+    """Chooses with which of the caller's credentials the caller's jobs fetch a repository; raises NotFound."""
+    repository = await found(tx, project, repository_id)
+    await own_credential(tx, caller.id, credential_id, repository.host, repository.protocol)
+    await queries.set_credential(tx, repository.id, caller.id, credential_id)
+    await events.record(
+        tx, caller, "project.repositoryCredentialChosen", "repository", repository.id,
+        project_id=project.id, credentialId=credential_id,
+    )  # fmt: skip
+    return repository
+
+
+async def found(db: Executor, project: Project, repository_id: str) -> CodeRepository:
+    """A repository of a project; raises NotFound."""
+    repository = await queries.find_repository(db, project.id, repository_id)
+    if repository is None:
+        raise NotFound(f"This project has no repository with the id {repository_id[:100]}.")
+    return repository
