@@ -18,6 +18,13 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
 def test_lists_are_comma_separated() -> None:
     settings = load_settings({"MODELYARD_TRUSTED_PROXIES": "10.0.0.1, 10.0.0.2"})
     assert settings.trusted_proxies == ("10.0.0.1", "10.0.0.2")
+    settings = load_settings({"MODELYARD_GIT_ALLOWED_HOSTS": "git.local:8443,127.0.0.0/8", "MODELYARD_HOME": "/"})
+    assert settings.git_allowed_hosts == ("git.local:8443", "127.0.0.0/8")
+
+
+def test_a_list_of_the_file_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "modelyard.toml").write_text('git_allowed_paths = ["/srv/one, two", "/srv/three"]\n')
+    assert load_settings({"MODELYARD_HOME": str(tmp_path)}).git_allowed_paths == ("/srv/one, two", "/srv/three")
 
 
 @pytest.mark.parametrize(

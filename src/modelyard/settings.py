@@ -3,7 +3,7 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -58,6 +58,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job_run_token_seconds: Annotated[
         Positive, Meta(description="Life of a run's own API token; it is renewed while the run lives.")
     ] = 900
+    git_allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Loopback, link-local and such hosts whose git repositories may be used all the same: "
+            "names, host:port, IP addresses or networks such as 127.0.0.0/8."
+        ),
+    ] = ()
+    git_allowed_paths: Annotated[
+        tuple[str, ...], Meta(description="Folders of this machine below which git repositories may be used.")
+    ] = ()
+    git_ca_file: Annotated[
+        str, Meta(description="PEM file of certificates that https git servers are trusted by, besides the system's.")
+    ] = ""
+    git_timeout_seconds: Annotated[
+        Positive, Meta(description="Time that one fetch, check-out or push of a git repository may take.")
+    ] = 600
+    github_api_url: Annotated[
+        str,
+        Meta(
+            description="API of the GitHub that repositories are created at: https://api.github.com, or "
+            "https://HOST/api/v3 of a GitHub Enterprise Server. No git host is configured when empty."
+        ),
+    ] = ""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")] = (
         "info"
     )
@@ -77,6 +100,9 @@ class BadSettings(Exception):
     """A setting is unknown or has a value it cannot have; the message names it."""
 
 
+_LISTS = {name for name, kind in get_type_hints(Settings).items() if get_origin(kind) is tuple}
+
+
 def load_settings(environ: dict[str, str] | None = None, **overrides: Any) -> Settings:
     """Reads settings: overrides (command-line flags) first, then environment, file, defaults.
 
@@ -91,9 +117,8 @@ def load_settings(environ: dict[str, str] | None = None, **overrides: Any) -> Se
     }
     merged = from_environment | chosen
     from_file = _read_file(environ, merged.get("home"))
-    lists = {"trusted_proxies"}
     values: dict[str, Any] = from_file | merged
-    for name in lists & values.keys():
+    for name in _LISTS & values.keys():
         if isinstance(values[name], str):
             values[name] = [part.strip() for part in values[name].split(",") if part.strip()]
     try:
