@@ -69,7 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...], Meta(description="Folders of this machine below which git repositories may be used.")
     ] = ()
     git_ca_file: Annotated[
-        str, Meta(description="PEM file of certificates that https git servers are trusted by, besides the system's.")
+        str,
+        Meta(description="PEM file of certificates that https git servers are trusted by, besides the system's."),
     ] = ""
     git_timeout_seconds: Annotated[
         Positive, Meta(description="Time that one fetch, check-out or push of a git repository may take.")
