@@ -6,7 +6,7 @@ Everything blocks; callers use threads.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -41,6 +41,15 @@ class Entry(msgspec.Struct, frozen=True):
     is_folder: bool
 
 
+class FileChange(msgspec.Struct, frozen=True):
+    """A commit that changed a file: the file's key and size in bytes after it (None and 0 when removed)."""
+
+    commit: Commit
+    key: str | None
+    size: int
+    kind: Literal["added", "changed", "removed"]
+
+
 class FileContent(msgspec.Struct, frozen=True):
     """A file's bytes, in pieces, without ever holding all of them."""
 
@@ -65,6 +74,8 @@ class Checkout(msgspec.Struct, frozen=True):
     skipped: list[str]
 
 
+ArchiveFormat = Literal["tar.gz", "tar", "zip"]
+
 # A path's new content: bytes, or a file to take them from; None removes the path.
 Changes = Mapping[SafePath, "bytes | Path | None"]
 
@@ -81,8 +92,32 @@ class GitStore(Protocol):
         """Makes a repository with its first commit, or leaves the one that is there; the head's id."""
         ...
 
+    def copy(self, source_id: str, target_id: str) -> str:
+        """Makes an unclaimed repository with the history of another's main branch; the head's id.
+
+        Whole or not at all; one that is there is left. Files are shared with the original where the disk
+        can. Raises NotFound without an original, OSError when the disk is full.
+        """
+        ...
+
+    def claim(self, project_id: str) -> None:
+        """Says that a copied repository belongs to a project that is there; again or without one, nothing."""
+        ...
+
+    def unclaimed(self, seconds: float) -> list[str]:
+        """The project ids of copies that nobody has claimed for so many seconds."""
+        ...
+
+    def discard(self, project_id: str) -> bool:
+        """Removes a copy if it is still unclaimed; whether it was."""
+        ...
+
+    def sweep(self, seconds: float) -> list[str]:
+        """Removes what killed processes left half-made, once older than so many seconds; its names."""
+        ...
+
     def delete(self, project_id: str) -> None:
-        """Removes a repository."""
+        """Removes a repository; a crash leaves it whole or gone."""
         ...
 
     def head(self, project_id: str, branch: str = MAIN) -> str:
@@ -95,6 +130,24 @@ class GitStore(Protocol):
 
     def commits(self, project_id: str, limit: int, offset: int = 0, branch: str = MAIN) -> list[Commit]:
         """The commits of a branch, newest first."""
+        ...
+
+    def history(
+        self, project_id: str, path: SafePath, limit: int, offset: int = 0, commit_id: str | None = None
+    ) -> list[FileChange]:
+        """The commits up to one (else the head of main) that changed a file, newest first.
+
+        Raises NotFound for an unknown commit, and for a path that was no file at any of them.
+        """
+        ...
+
+    def archive(
+        self, project_id: str, commit_id: str, folder: SafePath, kind: ArchiveFormat, top: str
+    ) -> Iterator[bytes]:
+        """A folder at a commit as an archive, in pieces; every path starts with `top`. Raises NotFound.
+
+        The same arguments give the same bytes.
+        """
         ...
 
     def entries(self, project_id: str, commit_id: str, folder: SafePath, *, recursive: bool) -> Sequence[Entry]:

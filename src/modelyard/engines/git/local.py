@@ -13,12 +13,17 @@ from pygit2.enums import FileMode, Option, SortMode
 
 from modelyard.engines.git import (
     MAIN,
+    ArchiveFormat,
     Author,
     Changes,
     Checkout,
     Commit,
     Entry,
+    FileChange,
     FileContent,
+    archives,
+    copies,
+    history,
     objects,
     worktree,
 )
@@ -45,9 +50,7 @@ class LocalGitStore:
         """Makes a repository with its first commit, or leaves the one that is there; the head's id."""
         target = self._path(project_id)
         if not target.is_dir():
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            building = Path(tempfile.mkdtemp(dir=self._root, prefix=".new-"))
-            try:
+            with self._building(copies.NEW) as building:
                 repository = pygit2.init_repository(str(building), bare=True, initial_head=MAIN)
                 blobs: _Blobs = {
                     tuple(path.split("/")): (objects.store(repository, value), FileMode.BLOB)
@@ -57,13 +60,49 @@ class LocalGitStore:
                 _write_commit(repository, MAIN, tree, [], author, message)
                 with contextlib.suppress(OSError):  # somebody else was faster
                     building.rename(target)
-            finally:
-                shutil.rmtree(building, ignore_errors=True)
         return self.head(project_id)
 
+    def copy(self, source_id: str, target_id: str) -> str:
+        """Makes an unclaimed repository with the history of another's main branch; the head's id.
+
+        Whole or not at all; one that is there is left. Files are shared with the original where the disk
+        can. Raises NotFound without an original, OSError when the disk is full.
+        """
+        target = self._path(target_id)
+        if not target.is_dir():
+            source, tip = self._open(source_id), pygit2.Oid(hex=self.head(source_id))
+            with self._building(copies.COPY) as building:
+                repository = pygit2.init_repository(str(building), bare=True, initial_head=MAIN)
+                copies.fill(source, tip, repository)
+                repository.references.create(f"refs/heads/{MAIN}", tip)
+                (building / copies.UNCLAIMED).touch()
+                copies.put_in_place(building, target)
+        return self.head(target_id)
+
+    def claim(self, project_id: str) -> None:
+        """Says that a copied repository belongs to a project that is there; again or without one, nothing."""
+        with contextlib.suppress(FileNotFoundError), self._alone(project_id):
+            (self._path(project_id) / copies.UNCLAIMED).unlink(missing_ok=True)
+
+    def unclaimed(self, seconds: float) -> list[str]:
+        """The project ids of copies that nobody has claimed for so many seconds."""
+        return copies.unclaimed(self._root, seconds)
+
+    def discard(self, project_id: str) -> bool:
+        """Removes a copy if it is still unclaimed; whether it was."""
+        with contextlib.suppress(FileNotFoundError), self._alone(project_id):
+            if (self._path(project_id) / copies.UNCLAIMED).exists():
+                copies.remove(self._path(project_id))
+                return True
+        return False
+
+    def sweep(self, seconds: float) -> list[str]:
+        """Removes what killed processes left half-made, once older than so many seconds; its names."""
+        return copies.sweep(self._root, seconds)
+
     def delete(self, project_id: str) -> None:
-        """Removes a repository."""
-        shutil.rmtree(self._path(project_id), ignore_errors=True)
+        """Removes a repository; a crash leaves it whole or gone."""
+        copies.remove(self._path(project_id))
 
     def head(self, project_id: str, branch: str = MAIN) -> str:
         """The newest commit of a branch; raises NotFound."""
@@ -92,6 +131,36 @@ class LocalGitStore:
             if number >= offset:
                 found.append(objects.described(commit))
         return found
+
+    def history(
+        self, project_id: str, path: SafePath, limit: int, offset: int = 0, commit_id: str | None = None
+    ) -> list[FileChange]:
+        """The commits up to one (else the head of main) that changed a file, newest first.
+
+        Raises NotFound for an unknown commit, and for a path that was no file at any of them.
+        """
+        repository = self._open(project_id)
+        tip = objects.commit_of(repository, commit_id or self.head(project_id))
+        found, met = [], False
+        for number, change in enumerate(history.changes(repository, tip, path)):
+            met = True
+            if number >= offset + limit:
+                break
+            if number >= offset:
+                found.append(change)
+        if not met:
+            raise NotFound(f"There was never a file {path} in this project's history.")
+        return found
+
+    def archive(
+        self, project_id: str, commit_id: str, folder: SafePath, kind: ArchiveFormat, top: str
+    ) -> Iterator[bytes]:
+        """A folder at a commit as an archive, in pieces; every path starts with `top`. Raises NotFound.
+
+        The same arguments give the same bytes.
+        """
+        repository = self._open(project_id)
+        return archives.stream(repository, objects.commit_of(repository, commit_id), folder, kind, top)
 
     def entries(self, project_id: str, commit_id: str, folder: SafePath, *, recursive: bool) -> Sequence[Entry]:
         """What lies in a folder at a commit; raises NotFound."""
@@ -169,6 +238,16 @@ class LocalGitStore:
                 return str(tip.id)
             parents = [tip.id] if tip is not None else []
             return _write_commit(repository, branch, tree, parents, author, message)
+
+    @contextlib.contextmanager
+    def _building(self, kind: str) -> Iterator[Path]:
+        """A folder for a repository in the making; what has not been renamed after the block is removed."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=self._root, prefix=kind))
+        try:
+            yield building
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
 
     @contextlib.contextmanager
     def _alone(self, project_id: str) -> Iterator[None]:

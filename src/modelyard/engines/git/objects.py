@@ -80,7 +80,7 @@ def walk(repository: pygit2.Repository, tree: pygit2.Tree, prefix: str) -> Itera
         if isinstance(entry, pygit2.Tree):
             yield from walk(repository, entry, path)
         elif isinstance(entry, pygit2.Blob):
-            yield Entry(path, str(entry.id), _size(repository, entry.id), is_folder=False)
+            yield Entry(path, str(entry.id), size_of(repository, entry.id), is_folder=False)
 
 
 def children(repository: pygit2.Repository, tree: pygit2.Tree, prefix: str) -> Iterator[Entry]:
@@ -89,7 +89,7 @@ def children(repository: pygit2.Repository, tree: pygit2.Tree, prefix: str) -> I
     for entry in entries:
         path = f"{prefix}/{entry.name}" if prefix else str(entry.name)
         is_folder = isinstance(entry, pygit2.Tree)
-        yield Entry(path, str(entry.id), 0 if is_folder else _size(repository, entry.id), is_folder)
+        yield Entry(path, str(entry.id), 0 if is_folder else size_of(repository, entry.id), is_folder)
 
 
 def tree_with(
@@ -157,7 +157,8 @@ def _at(tree: pygit2.Tree, path: str) -> pygit2.Object | None:
         return None
 
 
-def _size(repository: pygit2.Repository, oid: pygit2.Oid) -> int:
+def size_of(repository: pygit2.Repository, oid: pygit2.Oid) -> int:
+    """The size of an object in bytes."""
     return int(repository.odb.read_header(oid)[1])
 
 
