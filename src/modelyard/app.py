@@ -24,8 +24,10 @@ from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.organizations import routes as organizations
-from modelyard.domains.projects import Uploads, collaboration
+from modelyard.domains.projects import Throttle, Uploads, collaboration, settle_copies
+from modelyard.domains.projects import archives as project_archives
 from modelyard.domains.projects import files as project_files
+from modelyard.domains.projects import history as project_history
 from modelyard.domains.projects import legacy as projects_legacy
 from modelyard.domains.projects import routes as projects
 from modelyard.domains.projects.code_repositories import routes as code_repositories
@@ -37,6 +39,8 @@ from modelyard.engines.compute.machine import machine
 from modelyard.engines.git import GitStore
 from modelyard.engines.git.local import LocalGitStore
 from modelyard.engines.git_remotes import AddressRules, GitHost, GitRemotes
+from modelyard.engines.git_remotes.local import LocalGitRemotes
+from modelyard.engines.git_remotes.unconfigured import NoGitHost
 from modelyard.engines.logs import LogStore
 from modelyard.engines.logs.local import LocalLogStore
 from modelyard.kit.crypto import Vault
@@ -63,6 +67,8 @@ OPERATIONS = operations_of(
     project_files,
     code_repositories,
     project_copies,
+    project_history,
+    project_archives,
     hardware_tiers,
     hardware_tiers_legacy,
     environments,
@@ -116,9 +122,12 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.uploads = Uploads(settings.home_path / "uploads", settings.max_upload_bytes)
         app.state.uploads.sweep(2 * settings.upload_timeout_seconds)
         app.state.copies = Throttle(COPIES_AT_ONCE)
-        app.state.address_rules = address_rules(settings)
-        app.state.remotes = git_remotes(settings)
-        app.state.git_host = git_host(settings)
+        rules = AddressRules(settings.git_allowed_hosts, settings.git_allowed_paths)
+        app.state.address_rules = rules
+        app.state.remotes = LocalGitRemotes(
+            settings.home_path / "git", rules, settings.git_ca_file, settings.git_timeout_seconds
+        )
+        app.state.git_host = NoGitHost()
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)

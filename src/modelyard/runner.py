@@ -11,6 +11,7 @@ import structlog
 
 from modelyard.domains.environments import build_kind
 from modelyard.domains.hardware_tiers import Node, register_node
+from modelyard.domains.jobs.fetching import CodeFetcher
 from modelyard.domains.jobs.run import Tools
 from modelyard.domains.jobs.work import JobWork
 from modelyard.engines.builds.local import LocalBuilder
@@ -18,6 +19,8 @@ from modelyard.engines.compute.local import LocalCompute
 from modelyard.engines.compute.machine import machine
 from modelyard.engines.compute.sandbox import interpreter_mounts
 from modelyard.engines.git.local import LocalGitStore
+from modelyard.engines.git_remotes import AddressRules
+from modelyard.engines.git_remotes.local import LocalGitRemotes
 from modelyard.engines.logs.local import LocalLogStore
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, connect
@@ -38,6 +41,9 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     db = await _opened(dsn, stop)
     if db is None:
         return
+    vault = Vault.open(home / "secret.key")
+    rules = AddressRules(settings.git_allowed_hosts, settings.git_allowed_paths)
+    remotes = LocalGitRemotes(home / "git", rules, settings.git_ca_file, settings.git_timeout_seconds)
     here = machine()
     node = Node(_node_name(home), here.cores, here.memory_bytes, here.gpus)
     await _register(db, node)
@@ -49,7 +55,8 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         logs=LocalLogStore(home / "runs"),
         compute=compute,
         builder=builder,
-        vault=Vault.open(home / "secret.key"),
+        vault=vault,
+        code=CodeFetcher(db, vault, remotes, rules),
         runs=home / "runs",
         api_host=settings.public_url or f"http://127.0.0.1:{settings.port}",
         interpreter_mounts=interpreter_mounts,

@@ -2,16 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.params import Parameter
-from litestar.response import Stream
 
 from modelyard.domains.projects.access import project_named_by, project_with
-from modelyard.domains.projects.legacy_wire import (
+from modelyard.domains.projects.downloads import download
+from modelyard.domains.projects.files_wire import (
     BrowsedEntry,
     BrowsedFolder,
     CommittedFiles,
@@ -22,7 +21,7 @@ from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.repository import commit_as, read_repository
 from modelyard.domains.projects.uploads import Uploads
 from modelyard.domains.users import Caller, Right
-from modelyard.engines.git import Entry, FileContent, GitStore
+from modelyard.engines.git import Entry, GitStore
 from modelyard.kit.db import Database
 from modelyard.kit.description import BINARY
 from modelyard.kit.edge import Rewrite
@@ -37,7 +36,8 @@ PRIVATE_TAG = "Files (private)"
 UPLOAD = Rewrite("PUT", re.compile(r"^(/v1/projects/[^/]+/[^/]+)/(?=.)", re.DOTALL), r"\1/~upload/")
 
 MAX_COMMITS = 10_000
-WHOLE_BYTES = 2**20
+
+HttpRequest = Request[Any, Any, State]
 
 
 @operation(
@@ -50,10 +50,10 @@ WHOLE_BYTES = 2**20
     deprecated=True,
 )
 async def get_project_file_contents_deprecated(
-    project: Project, db: Database, git: GitStore, commitId: str, path: str
+    project: Project, db: Database, git: GitStore, request: HttpRequest, commitId: str, path: str
 ) -> Response[Any]:
     """Download a file at a commit, old route."""
-    return await _file(db, git, project, commitId, _without_content(path))
+    return await _file(db, git, project, request, commitId, _without_content(path))
 
 
 @operation(
@@ -65,10 +65,10 @@ async def get_project_file_contents_deprecated(
     media_type=BINARY,
 )
 async def get_project_file_contents(
-    project: Project, db: Database, git: GitStore, commitId: str, path: str
+    project: Project, db: Database, git: GitStore, request: HttpRequest, commitId: str, path: str
 ) -> Response[Any]:
     """Download a file at a commit."""
-    return await _file(db, git, project, commitId, _without_content(path))
+    return await _file(db, git, project, request, commitId, _without_content(path))
 
 
 @operation(
@@ -114,9 +114,9 @@ async def list_files(project: Project, db: Database, git: GitStore, commitId: st
     tag=PRIVATE_TAG,
     media_type=BINARY,
 )
-async def get_blob(project: Project, db: Database, git: GitStore, key: str) -> Response[Any]:
+async def get_blob(project: Project, db: Database, git: GitStore, request: HttpRequest, key: str) -> Response[Any]:
     """Download a file by the key that lists give."""
-    return await _download(db, git, project, lambda: git.open_blob(project.id, key))
+    return await download(db, git, project, request, lambda: git.open_blob(project.id, key))
 
 
 @operation(
@@ -136,7 +136,7 @@ async def upload_file(
     git: GitStore,
     uploads: Uploads,
     path: str,
-    request: Request[Any, Any, State],
+    request: HttpRequest,
 ) -> CommittedFiles:
     """Upload one file, the raw body, as a commit."""
     target = SafePath(path)
@@ -161,7 +161,7 @@ async def commit_archive(
     db: Database,
     git: GitStore,
     uploads: Uploads,
-    request: Request[Any, Any, State],
+    request: HttpRequest,
     replace: bool = False,
     message: Annotated[str, Parameter(max_length=1000)] = "",
 ) -> CommittedFiles:
@@ -188,24 +188,12 @@ async def browse_files(
     return BrowsedFolder(commit_id=commit_id, path=folder, entries=[BrowsedEntry.of(entry) for entry in found])
 
 
-async def _file(db: Database, git: GitStore, project: Project, commit_id: str, path: SafePath) -> Response[Any]:
+async def _file(
+    db: Database, git: GitStore, project: Project, request: HttpRequest, commit_id: str, path: SafePath
+) -> Response[Any]:
     if not path:
         raise NotFound("There is no file without a name; give its path before /content.")
-    return await _download(db, git, project, lambda: git.open_file(project.id, commit_id, path))
-
-
-async def _download(
-    db: Database, git: GitStore, project: Project, open_content: Callable[[], FileContent]
-) -> Response[Any]:
-    def read() -> tuple[FileContent, bytes | None]:
-        file = open_content()
-        return file, b"".join(file.chunks) if file.size <= WHOLE_BYTES else None
-
-    file, whole = await read_repository(db, git, project, read)
-    headers = {"content-length": str(file.size), "etag": f'"{file.key}"'}
-    if whole is not None:
-        return Response(whole, media_type=BINARY, headers=headers)
-    return Stream(file.chunks, media_type=BINARY, headers=headers)
+    return await download(db, git, project, request, lambda: git.open_file(project.id, commit_id, path))
 
 
 def _without_content(path: str) -> SafePath:

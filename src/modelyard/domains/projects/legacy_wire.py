@@ -16,7 +16,6 @@ from modelyard.domains.projects.wire import (
     Tag,
 )
 from modelyard.domains.users import Right
-from modelyard.engines.git import Entry
 from modelyard.kit.wire import Wire, epoch_ms, present
 
 
@@ -180,55 +179,3 @@ class PrivateProject(Wire):
             created=epoch_ms(project.created_at),
             billing_tag=BillingTagV1(tag=project.billing_tag) if project.billing_tag and readable else UNSET,
         )
-
-
-class ListedFile(Wire):
-    """A file at a commit; `key` reads its bytes by themselves, `size` in bytes."""
-
-    path: str
-    key: str
-    size: int
-
-    @classmethod
-    def of(cls, entry: Entry) -> Self:
-        """A file of a repository."""
-        return cls(path=entry.path, key=entry.key, size=entry.size)
-
-
-class ListedFiles(Wire):
-    """Every file below a folder."""
-
-    data: list[ListedFile]
-    object_type: str = "list"
-
-
-class BrowsedEntry(Wire):
-    """A file or folder by its name, with its size in bytes (0 for folders)."""
-
-    name: str
-    kind: str
-    size: int
-
-    @classmethod
-    def of(cls, entry: Entry) -> Self:
-        """An entry of a folder."""
-        return cls(
-            name=entry.path.rpartition("/")[2],
-            kind="folder" if entry.is_folder else "file",
-            size=entry.size,
-        )
-
-
-class BrowsedFolder(Wire):
-    """What lies in one folder at one commit."""
-
-    commit_id: str
-    path: str
-    entries: list[BrowsedEntry]
-
-
-class CommittedFiles(Wire):
-    """The commit that an upload has become."""
-
-    commit_id: str
-    path: str | UnsetType = UNSET

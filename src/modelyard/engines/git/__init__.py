@@ -3,7 +3,7 @@
 Everything blocks; callers use threads.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -55,7 +55,7 @@ class FileContent(msgspec.Struct, frozen=True):
 
     size: int
     key: str
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes, None, None]
 
 
 class FileStat(msgspec.Struct, frozen=True, array_like=True):

@@ -1,7 +1,7 @@
 """Reading and making git objects through pygit2."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -162,7 +162,7 @@ def size_of(repository: pygit2.Repository, oid: pygit2.Oid) -> int:
     return int(repository.odb.read_header(oid)[1])
 
 
-def _chunks(repository: pygit2.Repository, oid: pygit2.Oid, size: int) -> Iterator[bytes]:
+def _chunks(repository: pygit2.Repository, oid: pygit2.Oid, size: int) -> Generator[bytes, None, None]:
     pieces = loose.read_blob(Path(repository.path), str(oid)) if size > LARGE_BYTES else None
     if pieces is not None:
         yield from pieces

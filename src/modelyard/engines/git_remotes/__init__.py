@@ -75,6 +75,11 @@ class GitRemotes(Protocol):
 class GitHost(Protocol):
     """A service that keeps repositories, such as GitHub."""
 
+    @property
+    def domain(self) -> str:
+        """The host of its repositories, whose credentials it takes."""
+        ...
+
     async def create_repository(
         self, secret: Secret, owner: str, name: str, visibility: Visibility, template: str | None
     ) -> str:

@@ -111,13 +111,14 @@ async def settle_copies(db: Database, git: GitStore) -> None:
     left = await asyncio.to_thread(git.unclaimed, ABANDONED_SECONDS)
     real = await queries.existing_projects(db, left)
     for project_id in left:
-        await asyncio.to_thread(git.claim if project_id in real else git.delete, project_id)
+        await asyncio.to_thread(git.claim if project_id in real else git.discard, project_id)
+    await asyncio.to_thread(git.sweep, ABANDONED_SECONDS)
 
 
 async def _discard(db: Database, git: GitStore, copy_id: str) -> None:
     """Removes an unfinished copy, unless its transaction was committed though its end was not heard of."""
     if not await queries.existing_projects(db, [copy_id]):
-        await asyncio.to_thread(git.delete, copy_id)
+        await asyncio.to_thread(git.discard, copy_id)
 
 
 async def _fill(
