@@ -21,7 +21,9 @@ BETA = "/api/projects/beta/projects"
 JOBS = "/api/jobs/v1/jobs"
 
 BY_ID = {str(handler.operation_id): handler for handler in OPERATIONS}
-IN_PROJECTS = sorted(name for name, one in BY_ID.items() if (guard := one.opt["guard"]) and guard.scope == "project")
+IN_PROJECTS = sorted(
+    name for name, one in BY_ID.items() if (guard := one.opt["guard"]) and guard.scope == "project"
+)
 
 _numbers = itertools.count()
 
@@ -98,12 +100,8 @@ class World:
     async def new_credential(self, person: Person) -> str:
         """A git credential of a person."""
         body = {"name": "c", "gitServiceProvider": "Unknown", "domain": "git.example.org", "token": "t"}
-        reply = await self.modelyard_as(person).post(f"/v4/accounts/{person.id}/gitcredentials", body)
+        reply = await person.post(f"/v4/accounts/{person.id}/gitcredentials", body)
         return str(reply["credential"]["id"])
-
-    def modelyard_as(self, person: Person) -> Person:
-        """The person, or the administrator for those without a key."""
-        return person if person.key else self.admin
 
     async def new_collaborator(self) -> str:
         """Somebody with a role in the project."""
@@ -169,10 +167,14 @@ fixed("archiveJob", "POST", "/v4/jobs/{w.job}/archive")
 fixed("unarchiveJob", "POST", "/v4/jobs/{w.job}/unarchive")
 fixed("browseFiles", "GET", "/v4/projects/{w.project}/files")
 fixed("changeDescription", "PUT", "/v4/projects/{w.project}/description", json={"description": "d"})
-fixed("changeVisibility", "PUT", "/v4/projects/{w.project}/visibility", json={"visibility": "{w.visibility.value}"})
+fixed(
+    "changeVisibility", "PUT", "/v4/projects/{w.project}/visibility", json={"visibility": "{w.visibility.value}"}
+)
 fixed("findProjectByOwnerAndName", "GET", "/v4/gateway/projects/findProjectByOwnerAndName",
       params={"ownerName": "{w.owner_name}", "projectName": "p"})  # fmt: skip
 fixed("getBlob", "GET", "/v1/projects/{w.name}/blobs/{w.key}")
+fixed("downloadArchive", "GET", "/v4/projects/{w.project}/archive")
+fixed("getFileHistory", "GET", "/v4/projects/{w.project}/files/history", params={"path": "main.py"})
 fixed("getImportedRepos", "GET", V1 + "/{w.project}/repositories")
 fixed("getJob", "GET", "/v4/jobs/{w.job}")
 fixed("getJobDetails", "GET", "/api/jobs/beta/jobs/{w.job}")
@@ -317,7 +319,7 @@ async def _remove_repository(world: World, _: Person) -> Request:
 
 @fresh("chooseRepositoryCredential")
 async def _choose_credential(world: World, person: Person) -> Request:
-    body = {"gitCredentialId": await world.new_credential(person)}
+    body = {"gitCredentialId": await world.new_credential(person if person.key else world.admin)}
     path = f"/v4/projects/{world.project}/repositories/{await world.new_repository()}/credential"
     return "PUT", path, {"json": body}
 

@@ -75,7 +75,6 @@ class GitRemotes(Protocol):
 class GitHost(Protocol):
     """A service that keeps repositories, such as GitHub."""
 
-    @property
     def domain(self) -> str:
         """The host of its repositories, whose credentials it takes."""
         ...

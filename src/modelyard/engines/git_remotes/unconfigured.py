@@ -1,5 +1,7 @@
 """What stands for a git host where an administrator has named none."""
 
+# ruff: noqa: ARG002 - it refuses whatever it is given
+
 from modelyard.engines.git_remotes import Secret, Visibility
 from modelyard.kit.errors import BadRequest
 
@@ -7,7 +9,6 @@ from modelyard.kit.errors import BadRequest
 class NoGitHost:
     """Refuses everything with a sentence that says what to do."""
 
-    @property
     def domain(self) -> str:
         """Raises BadRequest."""
         raise self._refusal()

@@ -86,7 +86,7 @@ async def _made_at_host(
     db: Executor, vault: Vault, host: GitHost, rules: AddressRules, caller: Caller, wanted: RepoToCreateV1
 ) -> CodeRequest:
     """A repository made at its host just now; raises BadRequest where none is configured or the host refuses."""
-    credential = await own_credential(db, caller.id, wanted.credential_id, host.domain, "https")
+    credential = await own_credential(db, caller.id, wanted.credential_id, host.domain(), "https")
     uri = await host.create_repository(
         open_secret(vault, credential),
         wanted.owner,

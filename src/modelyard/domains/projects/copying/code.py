@@ -49,9 +49,9 @@ async def main_code(
     if sum(way is not None for way in (spec.deep_copy, spec.import_files_target, spec.reference_copy)) > 1:
         raise BadRequest("gitCodeRepoSpec: give one of deepCopy, importFilesTarget and referenceCopy.")
     if spec.deep_copy is None and spec.import_files_target is None:
-        url = spec.reference_copy.main_repo_url if spec.reference_copy else None
-        return await _request(db, rules, caller, main, url or main.uri, spec.credential_id)
-    credential = await own_credential(db, caller.id, spec.credential_id, host.domain, "https")
+        url = spec.reference_copy.main_repo_url if spec.reference_copy else main.uri
+        return await _request(db, rules, caller, main, url, spec.credential_id)
+    credential = await own_credential(db, caller.id, spec.credential_id, host.domain(), "https")
     url = await _target(host, open_secret(vault, credential), spec)
     force = bool(spec.import_files_target and spec.import_files_target.force)
     try:

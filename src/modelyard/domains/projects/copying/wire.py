@@ -28,7 +28,7 @@ class ImportFilesRepoTargetV1(Wire):
 class ReferenceCopyGitRepoSpecV1(Wire):
     """A repository that the copy is about instead of the original's."""
 
-    main_repo_url: str | None = None
+    main_repo_url: str
 
 
 class GitCodeRepoSpecV1(Wire):
