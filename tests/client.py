@@ -1,6 +1,7 @@
 """Speaks HTTP to the application in this process, as one person or another.
 
-Every reply to an operation of the contract is validated against it.
+Every reply to an operation of the contract is validated against it, and every change that succeeds must have
+left an event.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from modelyard.domains.users import NewUser, create_user, ensure_administrator
 from modelyard.kit.db import Database
 from modelyard.settings import Settings
 from tests.contract.validation import validate_response
+from tests.recorded import check_recorded
 
 ADMIN_KEY = "administrators-key"
 
@@ -65,11 +67,12 @@ class Person:
         self.key = key
 
     async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Sends one request; the reply is checked against the contract where the contract knows the route."""
+        """Sends one request; its reply is checked against the contract, and whether a change was recorded."""
         headers = {"X-Domino-Api-Key": self.key} if self.key else {}
         headers |= options.pop("headers", {})
         response = await self.modelyard.http.request(method, path, headers=headers, **options)
         _check(method, path, response)
+        await check_recorded(self.modelyard.db, method, path.partition("?")[0], response)
         return response
 
     async def get(self, path: str, expect: int = 200, **params: Any) -> Any:

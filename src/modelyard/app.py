@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ASGIApp
 
 from modelyard import __version__, platform
+from modelyard.domains.audit_trail import routes as audit_trail
 from modelyard.domains.environments import legacy as environments_legacy
 from modelyard.domains.environments import routes as environments
 from modelyard.domains.environments import seed_environments
@@ -76,6 +77,7 @@ OPERATIONS = operations_of(
     jobs,
     jobs_legacy,
     job_defaults,
+    audit_trail,
 )
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import tomllib
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from modelyard.app import create_app
 from modelyard.kit.description import description_of
 from modelyard.settings import Settings
 from tests.contract.surface import differences, operations
-from tests.contract.validation import CONTRACT, contract, validate_response
+from tests.contract.validation import CONTRACT, contract, superset, validate_response
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,13 @@ def test_rights_are_those_of_the_contract(served: dict[str, Any], deviations: di
             assert given == operation["x-permissions"], name
 
 
+def test_what_is_served_beyond_the_contract_is_asked_for_as_the_superset_says(served: dict[str, Any]) -> None:
+    names = operations(superset()).keys() & operations(served).keys()
+    assert "fetchAuditEvents" in names
+    found = [f"{name}: {what}" for name in names for what in differences(superset(), served, name)]
+    assert [one for one in found if " reply" not in one] == []
+
+
 @pytest.mark.parametrize(
     ("path", "change", "sentence"),
     [
@@ -101,3 +109,20 @@ def test_a_reply_that_breaks_the_contract_fails(body: bytes) -> None:
 def test_a_status_that_the_contract_does_not_list_fails() -> None:
     with pytest.raises(AssertionError, match="409"):
         validate_response("GET", "/api/users/v1/self", 409, {"content-type": "application/json"}, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("change", "is_fine"),
+    [
+        ({"fieldType": "scalar", "fieldName": "branch", "before": "main", "after": "isolated"}, True),
+        ({"fieldType": "scalar", "fieldName": "cores", "before": 1, "after": 2}, False),
+        ({"fieldType": "other", "fieldName": "branch"}, False),
+    ],
+)
+def test_operations_of_the_superset_are_checked_against_it(change: dict[str, Any], is_fine: bool) -> None:
+    target = {"entity": {"entityType": "project", "tags": []}, "fieldChanges": [change]}
+    event = {"timestamp": 1, "actor": {"id": "1"}, "action": {"eventName": "x", "using": []}}
+    reply = {"events": [event | {"targets": [target], "affecting": [], "metadata": {}}]}
+    with nullcontext() if is_fine else pytest.raises(AssertionError, match="fetchAuditEvents"):
+        path, headers = "/api/audittrail/v1/auditevents", {"content-type": "application/json"}
+        validate_response("GET", path, 200, headers, json.dumps(reply).encode())

@@ -33,7 +33,9 @@ async def record(
 ) -> None:
     """Adds an event: `action` in the past tense (`project.archived`), `details` as JSON.
 
-    An `actor` of None is the platform itself.
+    An `actor` of None is the platform itself; of a run that acts for a person, the run is noted too. Where
+    earlier values are known, `before` has them by the names of the details that replaced them. Nothing secret
+    belongs into an event.
     """
     await queries.add_event(
         tx,
@@ -44,6 +46,7 @@ async def record(
         target_kind=target_kind,
         target_id=target_id,
         project_id=project_id,
+        run_id=getattr(actor, "run_id", None),
         details=details,
         remote_address=context.remote_address.get() or None,
         request_id=context.request_id.get() or None,

@@ -25,15 +25,16 @@ async def add_event(
     target_kind: str,
     target_id: str,
     project_id: str | None,
+    run_id: str | None,
     details: dict[str, object],
     remote_address: str | None,
     request_id: str | None,
 ) -> None:
     """One row of the audit trail."""
     await tx.execute(
-        "INSERT INTO events (id, actor_id, actor_name, action, target_kind, target_id, project_id, details,"
-        " remote_address, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        id, actor_id, actor_name, action, target_kind, target_id, project_id, details,
+        "INSERT INTO events (id, actor_id, actor_name, action, target_kind, target_id, project_id, run_id,"
+        " details, remote_address, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        id, actor_id, actor_name, action, target_kind, target_id, project_id, run_id, details,
         remote_address, request_id,
     )  # fmt: skip
 

@@ -55,8 +55,11 @@ async def set_default_environment(
     environment = await visible_environment(tx, caller, data.environment_id)
     if environment.visibility != "global" or environment.is_archived:
         raise BadRequest("The default environment must be a global one in use.")
-    await queries.set_default(tx, environment.id)
-    await events.record(tx, caller, "environment.madeDefault", "environment", environment.id)
+    before = await queries.set_default(tx, environment.id)
+    await events.record(
+        tx, caller, "environment.madeDefault", "environment", environment.id,
+        defaultEnvironmentId=environment.id, before=before,
+    )  # fmt: skip
     return _short(environment)
 
 

@@ -225,10 +225,11 @@ async def set_restricted(tx: Transaction, environment_id: str, revision_id: str 
     )
 
 
-async def set_default(tx: Transaction, environment_id: str) -> None:
-    """Makes an environment the one that is used when none is named."""
-    await tx.execute("UPDATE environments SET is_default = false WHERE is_default")
+async def set_default(tx: Transaction, environment_id: str) -> str | None:
+    """Makes an environment the one that is used when none is named; the id of the one that was."""
+    before: str | None = await tx.value("UPDATE environments SET is_default = false WHERE is_default RETURNING id")
     await tx.execute("UPDATE environments SET is_default = true WHERE id = $1", environment_id)
+    return before
 
 
 async def clear_build_log(tx: Transaction, revision_id: str) -> None:

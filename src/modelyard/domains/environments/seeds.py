@@ -2,6 +2,7 @@
 
 from modelyard.domains.environments import queries
 from modelyard.domains.environments.queries import NewRevision
+from modelyard.kit import events
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database
 from modelyard.kit.ids import new_id
@@ -45,3 +46,4 @@ async def seed_environments(db: Database, vault: Vault) -> None:
                     created_by_id=None,
                 ),
             )
+            await events.record(tx, None, "environment.created", "environment", environment_id, name=name)

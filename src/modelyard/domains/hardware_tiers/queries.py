@@ -122,15 +122,18 @@ async def change_tier(tx: Transaction, tier: Tier) -> None:
     )
 
 
-async def clear_default(tx: Transaction, tier_id: str) -> None:
-    """Takes the default from every tier but this one."""
-    await tx.execute("UPDATE hardware_tiers SET is_default = false WHERE is_default AND id <> $1", tier_id)
+async def clear_default(tx: Transaction, tier_id: str) -> list[str]:
+    """Takes the default from every tier but this one; the ids of those that had it."""
+    return await tx.values(
+        "UPDATE hardware_tiers SET is_default = false WHERE is_default AND id <> $1 RETURNING id", tier_id
+    )
 
 
-async def clear_model_default(tx: Transaction, tier_id: str) -> None:
-    """Takes the default for model APIs from every tier but this one."""
-    await tx.execute(
-        "UPDATE hardware_tiers SET is_default_for_model_api = false WHERE is_default_for_model_api AND id <> $1",
+async def clear_model_default(tx: Transaction, tier_id: str) -> list[str]:
+    """Takes the default for model APIs from every tier but this one; the ids of those that had it."""
+    return await tx.values(
+        "UPDATE hardware_tiers SET is_default_for_model_api = false WHERE is_default_for_model_api AND id <> $1"
+        " RETURNING id",
         tier_id,
     )
 

@@ -16,6 +16,19 @@ from modelyard.kit.paging import Page
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _GIB = 2**30
+# What events tell of a change, and the field that holds it.
+_TOLD = {
+    "name": "name",
+    "cores": "cores",
+    "memoryBytes": "memory_bytes",
+    "gpus": "gpus",
+    "centsPerMinute": "cents_per_minute",
+    "maxSimultaneousExecutions": "max_simultaneous_executions",
+    "isDefault": "is_default",
+    "isDefaultForModelApi": "is_default_for_model_api",
+    "isArchived": "is_archived",
+    "settings": "settings",
+}
 
 
 async def tier_for(db: Executor, wanted: str | None) -> Tier:
@@ -43,7 +56,7 @@ async def add_tier(tx: Transaction, caller: Caller, tier: Tier) -> Tier:
     """Adds a tier; raises BadRequest for a bad or taken id."""
     if not _ID.fullmatch(tier.id):
         raise BadRequest("id: must be 1 to 63 letters, digits, dots, dashes and underscores.")
-    await _keep_one_default(tx, tier)
+    await _keep_one_default(tx, caller, tier)
     if not await queries.add_tier(tx, tier):
         raise BadRequest(f"There is a hardware tier {tier.id} already; choose another id.")
     await events.record(tx, caller, "hardwareTier.created", "hardwareTier", tier.id)
@@ -57,9 +70,14 @@ async def change_tier(tx: Transaction, caller: Caller, tier: Tier) -> Tier:
         raise NotFound(f"There is no hardware tier {tier.id}.")
     if before.is_default and not (tier.is_default and not tier.is_archived):
         raise BadRequest(f"{tier.id} is the default tier; make another one the default first.")
-    await _keep_one_default(tx, tier)
+    await _keep_one_default(tx, caller, tier)
     await queries.change_tier(tx, tier)
-    await events.record(tx, caller, "hardwareTier.changed", "hardwareTier", tier.id)
+    changed = {name: field for name, field in _TOLD.items() if getattr(before, field) != getattr(tier, field)}
+    await events.record(
+        tx, caller, "hardwareTier.changed", "hardwareTier", tier.id,
+        before={name: getattr(before, field) for name, field in changed.items()},
+        **{name: getattr(tier, field) for name, field in changed.items()},
+    )  # fmt: skip
     return msgspec.structs.replace(tier, created_at=before.created_at)
 
 
@@ -92,6 +110,7 @@ async def seed_tiers(db: Database, cores: int, memory_bytes: int, gpus: int) -> 
             return
         for name, count, memory, gpu_count in sizes:
             await queries.add_tier(tx, seeded(name, count, memory, gpu_count))
+            await events.record(tx, None, "hardwareTier.created", "hardwareTier", name)
 
 
 def seeded(name: str, cores: float, memory_bytes: int, gpus: int) -> Tier:
@@ -117,8 +136,14 @@ def seeded(name: str, cores: float, memory_bytes: int, gpus: int) -> Tier:
     )
 
 
-async def _keep_one_default(tx: Transaction, tier: Tier) -> None:
-    if tier.is_default:
-        await queries.clear_default(tx, tier.id)
-    if tier.is_default_for_model_api:
-        await queries.clear_model_default(tx, tier.id)
+async def _keep_one_default(tx: Transaction, caller: Caller, tier: Tier) -> None:
+    lost = {
+        "isDefault": await queries.clear_default(tx, tier.id) if tier.is_default else [],
+        "isDefaultForModelApi": (
+            await queries.clear_model_default(tx, tier.id) if tier.is_default_for_model_api else []
+        ),
+    }
+    for name, tier_ids in lost.items():
+        for tier_id in tier_ids:
+            change: dict[str, Any] = {"before": {name: True}, name: False}
+            await events.record(tx, caller, "hardwareTier.changed", "hardwareTier", tier_id, **change)

@@ -79,12 +79,7 @@ def authenticated_with(*rights: Right) -> Guard:
 def user_with(right: Right) -> Guard:
     """The guard of operations on one account: the account itself, or an administrator."""
 
-    async def load(
-        request: Request,  # type: ignore[type-arg]
-        db: Database,
-        userId: str,
-    ) -> queries.User:
-        caller = await authenticate(request, db)
+    async def load(caller: Caller, db: Database, userId: str) -> queries.User:
         user = await queries.find_user(db, userId)
         if user is None:
             raise NotFound(f"There is no user with the id {userId}.")

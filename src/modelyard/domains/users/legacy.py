@@ -50,9 +50,9 @@ async def list_api_keys(user: User, db: Database) -> list[ApiKeySummary]:
 
 
 @operation("POST", "/v4/users/{userId:str}/apiKeys", guard=user_with(Right.MANAGE_USERS), tag=TAG)
-async def add_api_key(user: User, tx: Transaction, data: NewApiKey) -> CreatedApiKey:
+async def add_api_key(user: User, caller: Caller, tx: Transaction, data: NewApiKey) -> CreatedApiKey:
     """Makes an API key; its secret is in this reply only."""
-    key_id, secret = await service.create_key(tx, user, data.label)
+    key_id, secret = await service.create_key(tx, caller, user, data.label)
     return CreatedApiKey(id=key_id, api_key=secret)
 
 
@@ -63,6 +63,6 @@ async def add_api_key(user: User, tx: Transaction, data: NewApiKey) -> CreatedAp
     tag=TAG,
     status=204,
 )
-async def revoke_api_key(user: User, tx: Transaction, keyId: str) -> None:
+async def revoke_api_key(user: User, caller: Caller, tx: Transaction, keyId: str) -> None:
     """Ends an API key at once."""
-    await service.revoke_key(tx, user, keyId)
+    await service.revoke_key(tx, caller, user, keyId)

@@ -151,11 +151,11 @@ async def revoke_key(tx: Transaction, user_id: str, key_id: str) -> bool:
     )  # fmt: skip
 
 
-async def revoke_keys_labelled(tx: Transaction, user_id: str, label: str, keep: bytes) -> None:
-    """Ends the keys of an account with a label, but for the one found by `keep`."""
-    await tx.execute(
+async def revoke_keys_labelled(tx: Transaction, user_id: str, label: str, keep: bytes) -> list[str]:
+    """Ends the keys of an account with a label, but for the one found by `keep`; the ids of the ended ones."""
+    return await tx.values(
         "UPDATE api_keys SET revoked_at = now() WHERE user_id = $1 AND label = $2 AND lookup <> $3"
-        " AND revoked_at IS NULL",
+        " AND revoked_at IS NULL RETURNING id",
         user_id, label, keep,
     )  # fmt: skip
 

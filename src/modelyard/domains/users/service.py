@@ -36,8 +36,8 @@ async def create_user(tx: Transaction, actor: events.Actor | None, new: NewUser)
         is_admin=new.is_admin,
     )
     await _add(tx, user)
-    _, secret = await create_key(tx, user, "first key")
     await events.record(tx, actor, "user.created", "user", user.id, userName=user.user_name, isAdmin=user.is_admin)
+    _, secret = await create_key(tx, actor, user, "first key")
     for follow in _followers:
         await follow(tx, user)
     return user, secret
@@ -66,21 +66,23 @@ async def _add(tx: Transaction, user: User) -> None:
         raise BadRequest(f"The name {user.user_name} is taken by another account; choose another one.")
 
 
-async def create_key(tx: Transaction, user: User, label: str, secret: str = "") -> tuple[str, str]:
+async def create_key(
+    tx: Transaction, actor: events.Actor | None, user: User, label: str, secret: str = ""
+) -> tuple[str, str]:
     """A new API key of an account: its id, and the secret that is not stored."""
     secret = secret or crypto.new_secret()
     digest = crypto.digest(secret)
     key_id = new_id()
     await queries.add_key(tx, key_id, user.id, label, digest[:16], digest)
-    await events.record(tx, user, "apiKey.created", "user", user.id, keyId=key_id, label=label)
+    await events.record(tx, actor, "apiKey.created", "user", user.id, keyId=key_id, label=label)
     return key_id, secret
 
 
-async def revoke_key(tx: Transaction, user: User, key_id: str) -> None:
+async def revoke_key(tx: Transaction, actor: events.Actor | None, user: User, key_id: str) -> None:
     """Ends a key at once; raises NotFound."""
     if not await queries.revoke_key(tx, user.id, key_id):
         raise NotFound(f"There is no live API key with the id {key_id}.")
-    await events.record(tx, user, "apiKey.revoked", "user", user.id, keyId=key_id)
+    await events.record(tx, actor, "apiKey.revoked", "user", user.id, keyId=key_id)
 
 
 async def ensure_administrator(db: Database, api_key: str) -> User:
@@ -95,10 +97,11 @@ async def ensure_administrator(db: Database, api_key: str) -> User:
                 NewUser(user_name="admin", first_name="First", last_name="Administrator", is_admin=True),
             )
             for key in await queries.keys_of(tx, admin.id):
-                await queries.revoke_key(tx, admin.id, key.id)
+                await revoke_key(tx, None, admin, key.id)
             del first_key
         found = await queries.key_credential(tx, digest[:16])
         if found is None or found.user_id != admin.id:
-            await create_key(tx, admin, ADMIN_KEY_LABEL, api_key)
-        await queries.revoke_keys_labelled(tx, admin.id, ADMIN_KEY_LABEL, digest[:16])
+            await create_key(tx, None, admin, ADMIN_KEY_LABEL, api_key)
+        for key_id in await queries.revoke_keys_labelled(tx, admin.id, ADMIN_KEY_LABEL, digest[:16]):
+            await events.record(tx, None, "apiKey.revoked", "user", admin.id, keyId=key_id)
     return admin
