@@ -59,6 +59,30 @@ def test_accounts_and_keys(server: RunningServer) -> None:
     assert (code, "not valid" in err) == (1, True)
 
 
+def test_events_read_like_a_log(server: RunningServer) -> None:
+    _, key, _ = _modelyard(server, "user", "create", "ada", "--email", "ada@example.org")
+    _, out, err = _modelyard(server, "events", "--since", "1h")
+    lines = out.splitlines()
+    assert lines[0].split() == ["TIME", "WHO", "WHAT", "OBJECT", "PROJECT", "FROM"], err
+    assert any(line.split()[2:] == ["admin", "user.created", "user", "ada", "127.0.0.1"] for line in lines)
+    assert lines[1:] == sorted(lines[1:], key=lambda line: line[:19])
+
+    words = ("events", "--actor", "admin", "--event", "apiKey.created", "--limit", "1", "--json")
+    (event,) = json.loads(_modelyard(server, *words)[1])
+    assert event["targets"][0]["entity"]["name"] == "ada"
+
+    as_ada = {"MODELYARD_URL": server.url, "MODELYARD_API_KEY": key.strip()}
+    code, out, _ = _modelyard(server, "events", "--project", "ada/quick-start", **as_ada)
+    assert (code, [line.split()[3] for line in out.splitlines()[1:]]) == (0, ["project.created"])
+    for words, reason in {
+        ("events",): "withinProjectId",
+        ("events", "--project", "admin/quick-start"): "no project admin/quick-start",
+        ("events", "--since", "yesterday"): "--since",
+    }.items():
+        code, _, err = _modelyard(server, *words, **as_ada)
+        assert (code, reason in err) == (1, True), err
+
+
 def test_a_second_server_on_one_home_is_refused(server: RunningServer) -> None:
     code, _, err = _modelyard(server, "serve", "--home", str(server.home), "--port", "0")
     assert code == 1

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from modelyard import __version__
-from modelyard.cli import backup, demo, doctor, jobs, serve, users
+from modelyard.cli import backup, demo, doctor, events, jobs, serve, users
 from modelyard.cli.connection import CommandError
 from modelyard.cli.output import error
 
@@ -18,6 +18,7 @@ app.command("serve")(serve.serve)
 app.command("run", context_settings={"ignore_unknown_options": True})(jobs.run)
 app.command("logs")(jobs.logs)
 app.command("jobs")(jobs.list_jobs)
+app.command("events")(events.events)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)

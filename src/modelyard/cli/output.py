@@ -27,3 +27,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
     for row in rows:
         shown.add_row(*row)
     out.print(shown)
+
+
+def lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under headings as a log has them: one line each, whole, however wide the terminal is."""
+    cells = [columns, *([_plain(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for number, row in enumerate(cells):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        out.print(line, style=None if number else "bold", markup=False, highlight=False, soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)

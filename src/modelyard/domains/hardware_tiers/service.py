@@ -27,7 +27,6 @@ _TOLD = {
     "isDefault": "is_default",
     "isDefaultForModelApi": "is_default_for_model_api",
     "isArchived": "is_archived",
-    "settings": "settings",
 }
 
 
