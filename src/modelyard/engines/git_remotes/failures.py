@@ -97,7 +97,7 @@ _DAMAGE = re.compile(
     r"did not send all necessary objects|invalid sha1 pointer|bad (?:tree|ref|pack)|is corrupt|broken (?:ref|"
     r"link)|unable to resolve reference|could not parse|unable to parse|missing necessary objects|cannot lock ref|"
     r"index file .* (?:is too small|corrupt)|mismatched algorithms|invalid object|"
-    r"pack has bad object|failed to read|unable to unpack|unable to find [0-9a-f]{40}|garbage at end of|File exists",
+    r"pack has bad object|failed to read|unable to unpack|unable to find [0-9a-f]{40}|garbage at end|File exists",
     re.IGNORECASE,
 )
 

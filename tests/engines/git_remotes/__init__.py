@@ -1,0 +1,1 @@
+"""Git repositories elsewhere, against real servers on loopback."""
