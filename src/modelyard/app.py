@@ -129,7 +129,7 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.remotes = LocalGitRemotes(
             settings.home_path / "git", rules, settings.git_ca_file, settings.git_timeout_seconds
         )
-        app.state.git_host = NoGitHost()
+        app.state.git_host = _configured_git_host(settings, rules)
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
@@ -151,6 +151,15 @@ async def _fill(db: Database, git: GitStore, vault: Vault, settings: Settings) -
     if settings.admin_api_key:
         await ensure_administrator(db, settings.admin_api_key)
     await settle_copies(db, git)
+
+
+def _configured_git_host(settings: Settings, rules: AddressRules) -> GitHost:
+    if not settings.github_api_url:
+        return NoGitHost()
+    # Its HTTP client takes longer to import than all of the rest to start.
+    from modelyard.engines.git_remotes.github import GitHub  # noqa: PLC0415
+
+    return GitHub(settings.github_api_url, rules, settings.git_ca_file)
 
 
 def _database(state: State) -> Database:

@@ -14,6 +14,8 @@ PLATFORM = "modelyard"
 _NAMES = {
     "project": ("projects", "name"),
     "user": ("users", "user_name"),
+    "organization": ("users", "user_name"),
+    "repository": ("code_repositories", "name"),
     "job": ("jobs", "'#' || number"),
     "environment": ("environments", "name"),
     "hardwareTier": ("hardware_tiers", "name"),

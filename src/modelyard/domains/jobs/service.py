@@ -6,6 +6,7 @@ import msgspec
 
 from modelyard.domains import environments, hardware_tiers
 from modelyard.domains.environments import BuildState
+from modelyard.domains.hardware_tiers import Tier
 from modelyard.domains.jobs import lifecycle, queries
 from modelyard.domains.jobs.code import MountedRepository, mounted, pinned
 from modelyard.domains.jobs.queries import Job, NewJob
@@ -49,33 +50,36 @@ async def start(db: Database, git: GitStore, caller: Caller, project: Project, w
         _environment(db, caller, project, wanted),
         _repositories(db, project, wanted),
     )
-    job_id = new_id()
+    new = NewJob(
+        id=new_id(),
+        project_id=project.id,
+        title=wanted.title,
+        command=wanted.command.strip(),
+        started_by_id=caller.id,
+        launched_by_run_id=caller.run_id,
+        hardware_tier_id=tier.id,
+        cents_per_minute=tier.cents_per_minute,
+        environment_id=revision.environment_id,
+        environment_revision_id=revision.revision_id,
+        awaits_build=True,
+        input_commit_id=commit_id,
+        snapshot_datasets=wanted.snapshot_datasets,
+        repositories=repositories,
+    )
     async with db.transaction() as tx:
-        build = await environments.ensure_building(tx, revision.revision_id)
-        number = await queries.add_job(
-            tx,
-            NewJob(
-                id=job_id,
-                project_id=project.id,
-                title=wanted.title,
-                command=wanted.command.strip(),
-                started_by_id=caller.id,
-                launched_by_run_id=caller.run_id,
-                hardware_tier_id=tier.id,
-                cents_per_minute=tier.cents_per_minute,
-                environment_id=revision.environment_id,
-                environment_revision_id=revision.revision_id,
-                awaits_build=build is not BuildState.SUCCEEDED,
-                input_commit_id=commit_id,
-                snapshot_datasets=wanted.snapshot_datasets,
-                repositories=repositories,
-            ),
-        )
-        if build is BuildState.SUCCEEDED:
-            await hardware_tiers.queue_execution(tx, job_id, "job", tier, caller.id)
-        await work.enqueue(tx, KIND, job_id)
-        await events.record(tx, caller, "job.started", "job", job_id, project_id=project.id, number=number)
-        job = await queries.find_job(tx, job_id)
+        return await _submit(tx, caller, new, tier)
+
+
+async def _submit(tx: Transaction, caller: Caller, new: NewJob, tier: Tier) -> Job:
+    """Queues a job, behind the build of its environment where that is not there yet."""
+    build = await environments.ensure_building(tx, new.environment_revision_id)
+    awaits_build = build is not BuildState.SUCCEEDED
+    number = await queries.add_job(tx, msgspec.structs.replace(new, awaits_build=awaits_build))
+    if not awaits_build:
+        await hardware_tiers.queue_execution(tx, new.id, "job", tier, caller.id)
+    await work.enqueue(tx, KIND, new.id)
+    await events.record(tx, caller, "job.started", "job", new.id, project_id=new.project_id, number=number)
+    job = await queries.find_job(tx, new.id)
     assert job is not None  # noqa: S101
     return job
 

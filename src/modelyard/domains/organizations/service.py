@@ -35,7 +35,7 @@ async def put_member(
     await queries.put_member(tx, organization.id, wanted.user_id, wanted.organization_role)
     await events.record(
         tx, caller, "organization.memberAdded", "organization", organization.id,
-        userId=wanted.user_id, role=wanted.organization_role.value, before=before.get(wanted.user_id),
+        userId=wanted.user_id, role=wanted.organization_role.value, before={"role": before.get(wanted.user_id)},
     )  # fmt: skip
     return await _current(tx, organization.id)
 

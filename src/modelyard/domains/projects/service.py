@@ -185,6 +185,9 @@ async def set_run_defaults(
     await events.record(
         tx, caller, "project.runDefaultsChanged", "project", project.id,
         project_id=project.id, environmentId=environment_id, hardwareTierId=tier_id,
+        before={
+            "environmentId": project.default_environment_id, "hardwareTierId": project.default_hardware_tier_id
+        },
     )  # fmt: skip
 
 
@@ -200,7 +203,8 @@ async def set_status(tx: Transaction, caller: Caller, project: Project, wanted: 
     )
     await events.record(
         tx, caller, "project.statusChanged", "project", project.id,
-        project_id=project.id, status=wanted.status.value, before=project.status, isBlocked=wanted.is_blocked,
+        project_id=project.id, status=wanted.status.value, isBlocked=wanted.is_blocked,
+        before={"status": project.status, "isBlocked": project.is_blocked},
     )  # fmt: skip
 
 
@@ -213,9 +217,10 @@ async def add_collaborator(
     if await find_user(tx, account_id) is None:
         raise BadRequest(f"There is no account with the id {account_id[:100]}.")
     await queries.put_collaborator(tx, project.id, account_id, role.value)
+    before = next((one["role"] for one in project.collaborators if one["id"] == account_id), None)
     await events.record(
         tx, caller, "project.collaboratorAdded", "project", project.id,
-        project_id=project.id, accountId=account_id, role=role.value,
+        project_id=project.id, accountId=account_id, role=role.value, before={"role": before},
     )  # fmt: skip
 
 
@@ -232,17 +237,20 @@ async def remove_collaborator(tx: Transaction, caller: Caller, project: Project,
 async def request_access(
     tx: Transaction, caller: Caller, project: Project, role: CollaboratorRole, message: str
 ) -> None:
-    """Tells the owner, by an event, that somebody wants a role; once a day, however often it is asked for.
+    """Tells the owner, by an event, that somebody wants a role.
 
-    Raises BadRequest when the caller has that role's rights already.
+    Raises BadRequest when the caller has that role's rights already, or has asked for it within a day.
     """
     if PROJECT_RIGHTS[ProjectRole(role.value)] <= project.rights:
         raise BadRequest(f"You have the rights of {role.value} in this project already.")
-    if not await queries.has_asked_today(tx, project.id, caller.id, role.value):
-        await events.record(
-            tx, caller, "project.accessRequested", "project", project.id,
-            project_id=project.id, role=role.value, message=message,
-        )  # fmt: skip
+    if await queries.has_asked_today(tx, project.id, caller.id, role.value):
+        raise BadRequest(
+            "You have asked for this role within a day; the owner finds it among the project's events."
+        )
+    await events.record(
+        tx, caller, "project.accessRequested", "project", project.id,
+        project_id=project.id, role=role.value, message=message,
+    )  # fmt: skip
 
 
 async def add_goal(tx: Transaction, caller: Caller, project: Project, wanted: NewProjectGoalV1) -> Goal:

@@ -59,6 +59,10 @@ class GitHub:
         self._ca_file = ca_file
         self._seconds = timeout_seconds
 
+    def domain(self) -> str:
+        """The host of the repositories: github.com, or that of the Enterprise Server."""
+        return self._host.removeprefix("api.")
+
     async def create_repository(
         self, secret: Secret, owner: str, name: str, visibility: Visibility, template: str | None
     ) -> str:
