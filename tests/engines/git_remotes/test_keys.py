@@ -52,27 +52,33 @@ def _public() -> str:
     return ED25519.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode()
 
 
-@pytest.mark.parametrize(
-    ("text", "passphrase", "sentence"),
-    [
-        (_text(ED25519, form.PrivateFormat.OpenSSH, LOCKED), None, "protected by a passphrase"),
-        (_text(ED25519, form.PrivateFormat.OpenSSH, LOCKED), "wrong", "does not open"),
-        (_text(RSA, form.PrivateFormat.PKCS8, LOCKED), "", "protected by a passphrase"),
-        (_text(RSA, form.PrivateFormat.PKCS8, LOCKED), "wrong", "does not open"),
-        (_text(RSA, form.PrivateFormat.TraditionalOpenSSL, LOCKED), "wrong", "does not open"),
-        (_public(), None, "public key"),
-        ("", None, "not a private SSH key"),
-        ("garbage", "x", "not a private SSH key"),
-        (_text(ED25519, form.PrivateFormat.OpenSSH, NONE)[:200], None, "not a private SSH key"),
-        ("x" * 40_000, None, "longer than"),
-        ("ü\udcff", None, "not a private SSH key"),
-        (_text(rsa.generate_private_key(65537, 1024), form.PrivateFormat.PKCS8, NONE), None, "2048 bits"),
-        (_text(dsa.generate_private_key(2048), form.PrivateFormat.PKCS8, NONE), None, "kind of SSH key"),
-        (_text(x25519.X25519PrivateKey.generate(), form.PrivateFormat.PKCS8, NONE), None, "kind of SSH key"),
-        (_text(ec.generate_private_key(ec.SECP256K1()), form.PrivateFormat.PKCS8, NONE), None, "no form for"),
-    ],
-)
-def test_what_is_no_key(text: str, passphrase: str | None, sentence: str) -> None:
+# By name: the keys differ in every process.
+WRONG = {
+    "locked": (_text(ED25519, form.PrivateFormat.OpenSSH, LOCKED), None, "protected by a passphrase"),
+    "locked otherwise": (_text(ED25519, form.PrivateFormat.OpenSSH, LOCKED), "wrong", "does not open"),
+    "locked PKCS": (_text(RSA, form.PrivateFormat.PKCS8, LOCKED), "", "protected by a passphrase"),
+    "PKCS locked otherwise": (_text(RSA, form.PrivateFormat.PKCS8, LOCKED), "wrong", "does not open"),
+    "PEM locked otherwise": (_text(RSA, form.PrivateFormat.TraditionalOpenSSL, LOCKED), "wrong", "does not open"),
+    "public": (_public(), None, "public key"),
+    "nothing": ("", None, "not a private SSH key"),
+    "garbage": ("garbage", "x", "not a private SSH key"),
+    "half": (_text(ED25519, form.PrivateFormat.OpenSSH, NONE)[:200], None, "not a private SSH key"),
+    "endless": ("x" * 40_000, None, "longer than"),
+    "no text": ("\u00fc\udcff", None, "not a private SSH key"),
+    "short": (_text(rsa.generate_private_key(65537, 1024), form.PrivateFormat.PKCS8, NONE), None, "2048 bits"),
+    "DSA": (_text(dsa.generate_private_key(2048), form.PrivateFormat.PKCS8, NONE), None, "kind of SSH key"),
+    "X25519": (_text(x25519.X25519PrivateKey.generate(), form.PrivateFormat.PKCS8, NONE), None, "kind of SSH key"),
+    "Bitcoin": (
+        _text(ec.generate_private_key(ec.SECP256K1()), form.PrivateFormat.PKCS8, NONE),
+        None,
+        "no form for",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_key(name: str) -> None:
+    text, passphrase, sentence = WRONG[name]
     with pytest.raises(BadRequest, match=sentence):
         read_ssh_key(text, passphrase)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,17 @@ async def test_while_git_works_the_secret_is_in_its_environment_alone(
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
-    assert not any(child.is_running() for child in children)
+    deadline = time.monotonic() + 20
+    while any(_lives(child) for child in children):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_who_runs_git_by_hand_changes_nothing(
