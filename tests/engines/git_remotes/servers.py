@@ -215,6 +215,7 @@ async def _serve_git(folder: Path, process: "asyncssh.SSHServerProcess[bytes]") 
         stderr=asyncio.subprocess.PIPE,
     )
     coming = asyncio.ensure_future(_pass_on(process.stdin, child.stdin))
+    coming.add_done_callback(lambda _: child.stdin.close() if child.stdin else None)
     await asyncio.gather(_pass_on(child.stdout, process.stdout), _pass_on(child.stderr, process.stderr))
     process.exit(await child.wait())
     coming.cancel()
@@ -226,4 +227,3 @@ async def _pass_on(source: Any, target: Any) -> None:
         while piece := await source.read(65536):
             target.write(piece)
             await target.drain()
-        target.write_eof()

@@ -92,6 +92,7 @@ _MEANINGS: list[tuple[str, str]] = [
         r"hung up|early EOF|RPC failed|unexpected disconnect|Broken pipe",
         "The connection to {host} broke. Try again.",
     ),
+    (r"Could not read from remote repository", _MISSING),
 ]
 _COMPILED = [(re.compile(pattern, re.IGNORECASE), sentence) for pattern, sentence in _MEANINGS]
 _DAMAGE = re.compile(
