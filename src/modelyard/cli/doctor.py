@@ -11,7 +11,6 @@ from modelyard.engines.compute.machine import machine
 from modelyard.engines.compute.sandbox import isolation_report
 from modelyard.settings import BadSettings, load_settings
 
-
 _PROGRAMS = {
     "git": "jobs cannot fetch git repositories.",
     "ssh": "git repositories are reached over https only.",
