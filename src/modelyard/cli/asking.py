@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import click
 import typer
 
 from modelyard.cli.connection import CommandError
@@ -13,7 +12,7 @@ def confirm(question: str, otherwise: str) -> None:
     """Goes on when the answer is yes; else raises CommandError, which says what was not done."""
     try:
         agreed = typer.confirm(question, err=True)
-    except click.Abort:
+    except typer.Abort:
         agreed = False
     if not agreed:
         raise CommandError(otherwise)
@@ -47,5 +46,5 @@ def _asked(name: str, option: str) -> str:
         )
     try:
         return str(typer.prompt(name[0].upper() + name[1:], hide_input=True, err=True))
-    except click.Abort:
+    except typer.Abort:
         raise CommandError(f"No {name} was given.") from None

@@ -44,9 +44,13 @@ def find_organization(server: Server, name: str) -> Found:
 def find_project(server: Server, name: str | None) -> Found:
     """A project by `owner/name`, or by name among one's own; without a name one's quick-start."""
     owner, project = _owner_and_name(server, name or "quick-start")
-    found: Found = server.get(
-        "/v4/gateway/projects/findProjectByOwnerAndName", ownerName=owner, projectName=project
-    )
+    path = "/v4/gateway/projects/findProjectByOwnerAndName"
+    try:
+        found: Found = server.get(path, ownerName=owner, projectName=project)
+    except Refused as refusal:
+        if name is None and refusal.status == 404:
+            raise CommandError("You have no project quick-start any more; name one with --project.") from None
+        raise
     return found
 
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import pathspec
 import typer
 
-from modelyard.cli.connection import Server
-from modelyard.cli.finding import find_environment, find_project, reference, repositories
+from modelyard.cli.connection import CommandError, Server
+from modelyard.cli.finding import find_environment, find_project, full_name, reference, repositories
 from modelyard.cli.options import Json, OfProject
 from modelyard.cli.output import as_json, err, say, table
 
@@ -46,6 +46,8 @@ def run(
     server = Server.find()
     found = find_project(server, project)
     git_based = any(one["isMain"] for one in repositories(server, found["id"]))
+    if ref and not git_based:
+        raise CommandError(f"--ref: {full_name(found)} has no main git repository; leave --ref out.")
     commit = None
     if folder or not git_based:
         with err.status("Uploading the folder ..."):
@@ -139,15 +141,17 @@ def follow_job(server: Server, job_id: str, stream: str = "complete") -> int:
 
 def log_pages(server: Server, job_id: str, stream: str, *, follow: bool) -> Iterator[int]:
     """Prints a job's log page by page, yielding the number of lines; ends when the log is complete."""
-    cursor, said = "0", ""
+    cursor, said, last = "0", "", ""
     while True:
         reply = server.get(f"/api/jobs/beta/jobs/{job_id}/logs", logType=stream, latestTimeNano=cursor)
         content = reply["logs"]["logContent"]
         for line in content:
             _print_line(line)
+            last = line["log"]
         cursor = reply["metadata"]["pagination"].get("latestTimeNano", cursor)
         if reply["logs"]["isComplete"] or (not follow and not content):
-            if problem := reply["logs"].get("problem"):
+            problem = reply["logs"].get("problem")
+            if problem and problem not in last:
                 err.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
             return
         yield len(content)
