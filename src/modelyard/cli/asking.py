@@ -1,20 +1,17 @@
 """What a command asks the person for: a confirmation, a secret that must not stand in the command."""
 
+import getpass
 import sys
 from pathlib import Path
 
-import typer
-
 from modelyard.cli.connection import CommandError
+from modelyard.cli.output import err
 
 
 def confirm(question: str, otherwise: str) -> None:
     """Goes on when the answer is yes; else raises CommandError, which says what was not done."""
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
-        agreed = False
-    if not agreed:
+    err.print(f"{question} [y/N] ", end="", markup=False, highlight=False)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise CommandError(otherwise)
 
 
@@ -45,6 +42,6 @@ def _asked(name: str, option: str) -> str:
             f"There is no terminal to ask for the {name}; give {option} FILE, or - to read it here."
         )
     try:
-        return str(typer.prompt(name[0].upper() + name[1:], hide_input=True, err=True))
-    except typer.Abort:
+        return getpass.getpass(f"{name[0].upper()}{name[1:]}: ", sys.stderr)
+    except EOFError:
         raise CommandError(f"No {name} was given.") from None
