@@ -1,6 +1,6 @@
 """Options and arguments that several commands take."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -14,6 +14,7 @@ AccountName = Annotated[str, typer.Argument(metavar="ACCOUNT", help="A person or
 
 VisibilityName = Literal["Public", "Searchable", "Private"]
 RoleName = Literal["contributor", "launcherUser", "resultsConsumer", "projectImporter"]
+ROLES = f"{', '.join(get_args(RoleName))}."
 
 Reference = Annotated[
     str | None, typer.Option("--ref", help="branch:NAME, tag:NAME or commit:ID; the default branch when left out.")

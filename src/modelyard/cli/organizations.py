@@ -14,7 +14,12 @@ app = typer.Typer(no_args_is_help=True, help="Organizations: accounts that sever
 PATH = "/api/organizations/v1/organizations"
 OrganizationName = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Organization, by name.")]
 PersonName = Annotated[str, typer.Argument(metavar="PERSON", help="Person, by name.")]
-People = Annotated[list[str] | None, typer.Option(metavar="PERSON", help="May be given more than once.")]
+Admins = Annotated[
+    list[str] | None, typer.Option(metavar="PERSON", help="Another admin; may be given more than once.")
+]
+Members = Annotated[
+    list[str] | None, typer.Option(metavar="PERSON", help="A member; may be given more than once.")
+]
 
 
 @app.command("list")
@@ -31,7 +36,7 @@ def list_organizations(
 
 
 @app.command("create")
-def create(name: str, admin: People = None, member: People = None, json: Json = False) -> None:
+def create(name: str, admin: Admins = None, member: Members = None, json: Json = False) -> None:
     """Make an organization; you are one of its admins."""
     server = Server.find()
     members = [_member(server, who, role) for role, people in (("admin", admin), ("member", member))
@@ -61,7 +66,10 @@ def show(organization: OrganizationName, json: Json = False) -> None:
 def add(
     organization: OrganizationName,
     person: PersonName,
-    role: Annotated[Literal["admin", "member"], typer.Option(case_sensitive=False)] = "member",
+    role: Annotated[
+        Literal["admin", "member"],
+        typer.Option(case_sensitive=False, help="Admins choose who is in the organization."),
+    ] = "member",
 ) -> None:
     """Add a person to an organization, or give a member another role."""
     server = Server.find()

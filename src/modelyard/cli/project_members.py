@@ -6,7 +6,7 @@ import typer
 
 from modelyard.cli.connection import Server
 from modelyard.cli.finding import find_account, find_listed_project, find_project, full_name
-from modelyard.cli.options import AccountName, Json, ProjectName, RoleName
+from modelyard.cli.options import ROLES, AccountName, Json, ProjectName, RoleName
 from modelyard.cli.output import as_json, say, table
 
 app = typer.Typer()
@@ -30,7 +30,7 @@ def members(project: ProjectName, json: Json = False) -> None:
 def add(
     project: ProjectName,
     account: AccountName,
-    role: Annotated[RoleName, typer.Option(case_sensitive=False, help="What the account is to be in it.")],
+    role: Annotated[RoleName, typer.Option(case_sensitive=False, help=f"What the account is to be: {ROLES}")],
 ) -> None:
     """Give a person or an organization a role in a project, or another one."""
     server = Server.find()
@@ -51,7 +51,7 @@ def remove(project: ProjectName, account: AccountName) -> None:
 @app.command("request-access")
 def request_access(
     project: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Project, as owner/name.")],
-    role: Annotated[RoleName, typer.Option(case_sensitive=False, help="The role that you wish for.")] = (
+    role: Annotated[RoleName, typer.Option(case_sensitive=False, help=f"The role that you wish for: {ROLES}")] = (
         "contributor"
     ),
     message: Annotated[str, typer.Option(help="A word to the owner.")] = "",

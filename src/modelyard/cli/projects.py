@@ -55,7 +55,7 @@ def create(
     name: str,
     description: Annotated[str, typer.Option(help="A few words about it.")] = "",
     visibility: Annotated[
-        VisibilityName, typer.Option(case_sensitive=False, help="Who sees it without a role in it.")
+        VisibilityName, typer.Option(case_sensitive=False, help="Who sees it: Public, Searchable or Private.")
     ] = "Private",
     owner: Annotated[str | None, typer.Option(help="An organization of yours that is to own it.")] = None,
     git: Annotated[str | None, typer.Option(metavar="URI", help="The git repository that it is about.")] = None,
