@@ -17,6 +17,7 @@ Provider = Literal[
     "Bitbucket", "BitbucketServer", "Github", "GithubEnterprise", "GitLab", "GitLabEnterprise", "Unknown"
 ]
 SecretFile = Annotated[str | None, typer.Option(metavar="FILE", help="File to read it from; - is standard input.")]
+KeyFile = Annotated[str | None, typer.Option(metavar="FILE", help="Private SSH key; - is standard input.")]
 
 
 @app.command("list")
@@ -37,9 +38,7 @@ def add(
     username: Annotated[str | None, typer.Option(help="The name that a password belongs to.")] = None,
     token_file: SecretFile = None,
     password_file: SecretFile = None,
-    key_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Private SSH key; - is standard input.")
-    ] = None,
+    key_file: KeyFile = None,
     ask_passphrase: Annotated[
         bool, typer.Option("--ask-passphrase", help="The SSH key has a passphrase: ask for it.")
     ] = False,

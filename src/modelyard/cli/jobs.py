@@ -23,6 +23,15 @@ _JOB_REFERENCES = {"Branch": "branches", "Tag": "tags", "Commit": "commitId"}
 IGNORED = [".git/", ".venv/", "__pycache__/", ".ipynb_checkpoints/"]
 EXIT_OF_STATUS = {"Succeeded": 0, "Failed": 1, "Error": 3, "Stopped": 130}
 
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Folder that becomes the project's files; the current one, or none if it is git-based."),
+]
+RunReference = Annotated[
+    str | None,
+    typer.Option("--ref", help="What a git-based project runs at: branch:NAME, tag:NAME or commit:ID."),
+]
+
 
 def run(
     command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
@@ -31,13 +40,8 @@ def run(
     tier: Annotated[str | None, typer.Option(help="Hardware tier.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the job.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")] = False,
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="Folder that becomes the project's files; the current one, or none if it is git-based."),
-    ] = None,
-    ref: Annotated[
-        str | None, typer.Option(help="What a git-based project runs at: branch:NAME, tag:NAME or commit:ID.")
-    ] = None,
+    folder: Folder = None,
+    ref: RunReference = None,
 ) -> None:
     """Upload the current folder as a commit and run a command on it as a job.
 
