@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.commands import Done, Somebody, environment_of
+from tests.engines.git_remotes.repositories import Repository
+from tests.journeys.commands import Done, Somebody, environment_of, modelyard
 from tests.journeys.running import RunningServer, running
 
 _numbers = itertools.count()
@@ -18,9 +19,18 @@ GIT = "https://git.example.org/churn.git"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of git repositories that the server may use."""
+    return tmp_path_factory.mktemp("git") / "served"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, served: Path) -> Iterator[RunningServer]:
     """One server for all of these tests."""
-    with running(tmp_path_factory.mktemp("commands") / "home") as started:
+    home = tmp_path_factory.mktemp("commands") / "home"
+    home.mkdir()
+    (home / "modelyard.toml").write_text(f'git_allowed_paths = ["{served}"]\n')
+    with running(home) as started:
         yield started
 
 
@@ -146,6 +156,25 @@ def test_git_based_projects_and_imported_repositories(ada: Somebody) -> None:
     ada.does("project", "remove-repository", "gbp", "features")
     assert "there are: churn" in ada.is_refused("project", "remove-repository", "gbp", "features")
     ada.does("git-credential", "remove", "theirs")
+
+
+def test_a_run_of_a_git_based_project_uploads_nothing(ada: Somebody, served: Path, tmp_path: Path) -> None:
+    code = Repository(served / "code.git")
+    code.commit({"look.py": "print('of', open('version.txt').read())", "version.txt": "one"})
+    code.tag("v1")
+    code.commit({"version.txt": "two"})
+    (tmp_path / "left.txt").write_text("not wanted")
+    ada.does("project", "create", "coded", "--git", str(code.bare))
+    run = ("run", "--project", "coded", "--environment", "Plain Python", "--follow")
+    assert ada.does(*run, "--", "python", "look.py", cwd=tmp_path).out == "of two\n"
+    assert ada.does(*run, "--ref", "tag:v1", "--", "python", "look.py", cwd=tmp_path).out == "of one\n"
+    show = "import os; print(os.listdir(os.environ['DOMINO_ARTIFACTS_DIR']))"
+    assert "left.txt" not in ada.does(*run, "--", "python", "-c", show, cwd=tmp_path).out
+    uploaded = ada.does(*run, "--folder", str(tmp_path), "--", "python", "-c", show)
+    assert "left.txt" in uploaded.out
+    done = modelyard(ada.server, [*run, "--ref", "branch:nowhere", "--", "true"], key=ada.key)
+    assert done.code == 3
+    assert done.err.count("nowhere") == 1
 
 
 def test_git_based_projects_that_cannot_be(ada: Somebody, tmp_path: Path) -> None:
