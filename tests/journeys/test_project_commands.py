@@ -88,6 +88,12 @@ def test_archiving_asks_first(ada: Somebody, project: str) -> None:
     assert f"ada/{project}" not in ada.does("project", "list").out
 
 
+def test_an_empty_name_is_not_the_quick_start(ada: Somebody) -> None:
+    for name in ("", "ada/"):
+        assert "names no project" in ada.is_refused("project", "archive", name, "--yes")
+    assert "ada/quick-start" in ada.does("project", "list").out
+
+
 def test_roles_are_given_listed_and_taken_away(ada: Somebody, grace: Somebody, project: str) -> None:
     assert ada.does("project", "members", project).rows == [["ada", "owner"]]
     ada.does("project", "add", project, "GRACE", "--role", "resultsconsumer")

@@ -43,7 +43,7 @@ def find_organization(server: Server, name: str) -> Found:
 
 def find_project(server: Server, name: str | None) -> Found:
     """A project by `owner/name`, or by name among one's own; without a name one's quick-start."""
-    owner, project = _owner_and_name(server, name or "quick-start")
+    owner, project = _owner_and_name(server, "quick-start" if name is None else name)
     path = "/v4/gateway/projects/findProjectByOwnerAndName"
     try:
         found: Found = server.get(path, ownerName=owner, projectName=project)
@@ -121,6 +121,8 @@ def full_name(project: Found) -> str:
 
 def _owner_and_name(server: Server, name: str) -> tuple[str, str]:
     owner, _, project = name.rpartition("/")
+    if not project:
+        raise CommandError(f"'{name}' names no project; give name or owner/name.")
     return owner or myself(server)["userName"], project
 
 
