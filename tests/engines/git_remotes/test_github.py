@@ -87,7 +87,8 @@ async def test_only_a_token_will_do(host: GitHub, secret: Secret) -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "template"),
     [
-        ("", "x", None), ("a/b", "x", None), ("..", "x", None), ("-a", "x", None), ("a", "", None), ("a", "..", None),
+        ("", "x", None), ("a/b", "x", None), ("..", "x", None), ("-a", "x", None), ("a", "", None),
+        ("a", "..", None),
         ("a", "x/y", None), ("a", "x?y", None), ("a", "x.git", None), ("a", "x" * 101, None), ("a", "ü", None),
         ("a", "x", "../y"), ("a", "x", "b/c/d"), ("a", "x", "b/.."), ("a", "x", "b/"),
     ],
