@@ -48,7 +48,7 @@ class Server:
         key = environ.get("MODELYARD_API_KEY") or environ.get("DOMINO_USER_API_KEY") or _recorded_key(folder)
         return cls(url, key)
 
-    def get(self, path: str, **params: Any) -> Any:
+    def get(self, path: str, /, **params: Any) -> Any:
         """GET; the reply's JSON."""
         return self._json("GET", path, params={k: v for k, v in params.items() if v is not None})
 
@@ -80,13 +80,16 @@ class Server:
             method, path, content=content, params=params, headers=headers, timeout=httpx.Timeout(LONG_SECONDS)
         )
 
-    def download(self, path: str) -> Iterator[bytes]:
-        """The bytes of a file."""
-        with self._http.stream("GET", path) as response:
-            if response.is_error:
-                response.read()
-                raise _refusal(response)
-            yield from response.iter_bytes()
+    def download(self, path: str, /, **params: str) -> Iterator[bytes]:
+        """The bytes of a file; raises CommandError when they cannot be had, or not to their end."""
+        try:
+            with self._http.stream("GET", path, params=params) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refusal(response)
+                yield from response.iter_bytes()
+        except httpx.TransportError as error:
+            raise CommandError(f"The download from {self.url} broke off ({error}).") from None
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         try:

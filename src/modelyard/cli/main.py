@@ -10,6 +10,7 @@ from modelyard.cli import (
     demo,
     doctor,
     events,
+    files,
     git_credentials,
     jobs,
     organizations,
@@ -30,6 +31,8 @@ app.command("run", context_settings={"ignore_unknown_options": True})(jobs.run)
 app.command("logs")(jobs.logs)
 app.command("jobs")(jobs.list_jobs)
 app.command("events")(events.events)
+app.command("download")(files.download)
+app.command("history")(files.history)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
