@@ -16,7 +16,8 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from modelyard.cli.connection import CommandError, Server
-from modelyard.cli.jobs import Project, find_project
+from modelyard.cli.finding import find_project
+from modelyard.cli.options import OfProject
 from modelyard.cli.output import as_json, err, table
 from modelyard.kit.errors import BadRequest
 from modelyard.kit.safe_path import SafePath
@@ -26,7 +27,7 @@ Commit = Annotated[str | None, typer.Option(help="Commit; the newest one when le
 
 def download(
     path: Annotated[str, typer.Argument(help="A file or folder of the project; all files when left out.")] = "",
-    project: Project = None,
+    project: OfProject = None,
     commit: Commit = None,
     output: Annotated[
         Path | None,
@@ -60,7 +61,7 @@ def download(
 
 def history(
     path: Annotated[str, typer.Argument(help="A file of the project, also one that is gone.")],
-    project: Project = None,
+    project: OfProject = None,
     commit: Commit = None,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
