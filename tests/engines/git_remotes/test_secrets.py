@@ -25,6 +25,7 @@ from modelyard.engines.git_remotes import (
 from modelyard.engines.git_remotes.failures import failure_of
 from modelyard.engines.git_remotes.local import LocalGitRemotes
 from tests.engines.git_remotes.conftest import RULES
+from tests.engines.git_remotes.processes import exchanging
 from tests.engines.git_remotes.servers import GitServer, connect_proxy, git_server
 
 HEAD = Reference("Head")
@@ -87,7 +88,7 @@ async def test_while_git_works_the_secret_is_in_its_environment_alone(
     closed_server.hangs.set()
     work = asyncio.create_task(remotes.fetch("r", address, AccessToken(TOKEN), Reference("Branch", "main")))
     await asyncio.to_thread(closed_server.waiting.wait, 30)
-    children = psutil.Process().children(recursive=True)
+    children = exchanging()
     assert children
     for child in children:
         environment = child.environ()
