@@ -114,8 +114,8 @@ def test_an_organizations_project_is_worked_on_by_its_members(team: Team) -> Non
     team.domino("ada", "ada/quick-start").project_create("ours", owner_username="lab")
     bob = team.domino("bob", "lab/ours")
     bob.files_upload("/train.py", io.BytesIO(TRAIN))
-    environment = next(one["id"] for one in bob.environments_list()["data"] if one["name"] == "Plain Python")
-    assert _ended(bob, bob.job_start("python train.py", environment_id=environment)["id"]) == "Succeeded"
+    job = bob.job_start("python train.py", environment_id=_plain_python(team))
+    assert _ended(bob, job["id"]) == "Succeeded"
     gone = team.as_("ada").delete(f"{orgs}/{lab['id']}/user", params={"memberToRemoveId": team.ids["bob"]})
     assert gone.status_code == 200
     with pytest.raises(Exception, match="404"):
@@ -130,14 +130,29 @@ def test_a_git_based_project_runs_at_what_its_host_has(team: Team, git_host: Git
     body = {"name": "based", "description": "", "visibility": "Private", "mainRepository": main}
     assert http.post("/api/projects/beta/projects", json=body).status_code == 200
     ada = team.domino("ada", "ada/based")
-    environment = next(one["id"] for one in ada.environments_list()["data"] if one["name"] == "Plain Python")
     reference = {"type": "branches", "value": "main"}
-    job = ada.job_start("python train.py", environment_id=environment, main_repo_git_ref=reference)
+    job = ada.job_start("python train.py", environment_id=_plain_python(team), main_repo_git_ref=reference)
     assert _ended(ada, job["id"]) == "Succeeded"
     assert "trained from git" in ada.get_run_log(job["id"])
     details = http.get(f"/api/jobs/beta/jobs/{job['id']}").json()["job"]
     head = git(git_host.folder / "code.git", "rev-parse", "main")
     assert details["gitRepos"][0]["startingCommitId"] == head
+
+
+def test_a_runner_that_is_killed_while_it_fetches_loses_no_job(team: Team, git_host: GitServer) -> None:
+    http, environment = team.as_("ada"), _plain_python(team)
+    body: dict[str, Any] = {"name": "c", "gitServiceProvider": "Unknown", "domain": "127.0.0.1", "token": "t0ken"}
+    http.post(f"/v4/accounts/{team.ids['ada']}/gitcredentials", json=body)
+    body = {"name": "based", "visibility": "Private", "mainRepository": {"uri": git_host.url("code.git")}}
+    project = http.post("/v4/projects", json=body).json()["id"]
+    git_host.hangs.set()
+    body = {"projectId": project, "runCommand": "python train.py", "environmentId": environment}
+    job = http.post("/api/jobs/v1/jobs", json=body).json()["job"]["id"]
+    assert git_host.waiting.wait(DONE_SECONDS)
+    team.server.kill("runner")
+    git_host.hangs.clear()
+    git_host.released.set()
+    assert _ended(team.domino("ada", "ada/based"), job) == "Succeeded"
 
 
 def test_a_copy_is_whole_or_not_there_whenever_the_api_is_killed(team: Team) -> None:
@@ -168,6 +183,11 @@ def test_a_copy_is_whole_or_not_there_whenever_the_api_is_killed(team: Team) -> 
             assert _copy(team, project, name) == 200
     assert http.post(f"/v4/projects/{project}/fork", json={"name": "last"}).status_code == 200
     assert survived <= 5
+
+
+def _plain_python(team: Team) -> str:
+    listed = team.as_("ada").get("/v1/environments").json()["data"]
+    return str(next(one["id"] for one in listed if one["name"] == "Plain Python"))
 
 
 def _copy(team: Team, project: str, name: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from modelyard.engines.compute.sandbox import isolation_report
 from modelyard.settings import Settings
 from tests.client import Person
 from tests.domains.running import as_
@@ -40,9 +41,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def settings(settings: Settings, certificate: tuple[Path, Path]) -> Settings:
-    """Settings by which git servers on this machine may be used."""
-    return Settings(home=settings.home, git_allowed_hosts=("127.0.0.1",), git_ca_file=str(certificate[0]))
+def settings(settings: Settings, certificate: tuple[Path, Path], request: pytest.FixtureRequest) -> Settings:
+    """Settings by which git servers on this machine may be used; a parameter says how jobs are isolated."""
+    return Settings(
+        home=settings.home,
+        git_allowed_hosts=("127.0.0.1",),
+        git_ca_file=str(certificate[0]),
+        job_isolation=getattr(request, "param", "auto"),
+    )
 
 
 @pytest.fixture
@@ -171,13 +177,21 @@ async def test_imported_repositories_lie_beside_the_files(
     assert (await seen(ada, await as_(ada).runs(project, "look.py")))["beside"] == {}
 
 
-async def test_both_kinds_together(ada: Person, server: GitServer, library: Repository) -> None:
+@pytest.mark.parametrize("settings", ["auto", "none"], indirect=True)
+async def test_both_kinds_together(
+    ada: Person, server: GitServer, library: Repository, settings: Settings
+) -> None:
     project = await git_based(ada, server.url("code.git"))
     await ada.post(f"{V1}/{project['id']}/repositories", {"uri": server.url("library.git"), "name": "own name"})
     job = await as_(ada).runs(project["id"], "look.py")
     looked = await seen(ada, job)
     assert looked["beside"] == {"own name": ["lib.py"]}
     assert [one["name"] for one in job["gitRepos"]] == ["code", "own name"]
+    if settings.job_isolation == "none":
+        assert looked["work"].startswith(settings.home)
+    elif isolation_report().isolated:
+        paths = (looked["work"], looked["artifacts"], looked["imported"])
+        assert paths == ("/mnt/code", "/mnt/artifacts", "/mnt/imported/code")
 
 
 async def test_everybody_fetches_with_their_own_credentials(
