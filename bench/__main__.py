@@ -1,10 +1,16 @@
-"""`python -m bench [start reads jobs lists]`: runs the measurements and prints their tables."""
+"""`python -m bench [start reads jobs lists projects]`: runs the measurements and prints their tables."""
 
 import sys
 
-from bench import jobs, lists, reads, start
+from bench import jobs, lists, projects, reads, start
 
-MEASUREMENTS = {"start": start.measure, "reads": reads.measure, "jobs": jobs.measure, "lists": lists.measure}
+MEASUREMENTS = {
+    "start": start.measure,
+    "reads": reads.measure,
+    "jobs": jobs.measure,
+    "lists": lists.measure,
+    "projects": projects.measure,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or MEASUREMENTS:
