@@ -78,42 +78,40 @@ class NewProject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # $1 is the caller's account, $2 whether it administers the platform. What is given to an organization is
-# given to its members, so that each rule asks for all accounts that somebody acts for.
+# given to its members, so that each rule asks for all accounts that somebody acts for. A project is visible to
+# those who have a role in it, and to everybody when it is open.
 _ACCOUNTS = """ARRAY(SELECT $1::text UNION ALL
     SELECT b.organization_id FROM organization_members b WHERE b.user_id = $1)"""
+_OWNED = f"p.owner_id = ANY({_ACCOUNTS})"
+_SHARED = f"FROM project_collaborators m WHERE m.account_id = ANY({_ACCOUNTS})"
+_MEMBER = f"p.id = ANY(ARRAY(SELECT m.project_id {_SHARED}))"
+_OPEN = "p.visibility <> 'Private'"
+_LIVE = "p.archived_at IS NULL"
+# OFFSET 0 has the roles looked up once, for what is selected and for what is asked of them.
 _SELECT = f"""
 SELECT p.id, p.owner_id, o.user_name AS owner_name, o.kind AS owner_kind, p.name, p.description, p.visibility,
     p.status, p.is_blocked, p.blocked_reason, p.completed_message, p.results_branch, p.is_restricted,
     p.billing_tag, p.default_environment_id, p.default_environment_revision_spec, p.default_hardware_tier_id,
-    p.template, p.created_at, p.archived_at, $2::boolean AS for_admin,
-    ARRAY(SELECT 'owner' WHERE p.owner_id = ANY({_ACCOUNTS}) UNION ALL
-        SELECT m.role FROM project_collaborators m
-        WHERE m.project_id = p.id AND m.account_id = ANY({_ACCOUNTS})) AS roles,
+    p.template, p.created_at, p.archived_at, $2::boolean AS for_admin, caller.roles,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.account_id, 'role', c.role)
         ORDER BY c.account_id), '[]') FROM project_collaborators c WHERE c.project_id = p.id) AS collaborators,
     (SELECT to_jsonb(r) FROM code_repositories r WHERE r.project_id = p.id AND r.is_main) AS main_code
-FROM projects p JOIN users o ON o.id = p.owner_id
+FROM projects p JOIN users o ON o.id = p.owner_id CROSS JOIN LATERAL (
+    SELECT ARRAY(SELECT 'owner' WHERE {_OWNED} UNION ALL SELECT m.role {_SHARED} AND m.project_id = p.id) AS roles
+    OFFSET 0) caller
 WHERE """
-
-_OPEN = "p.visibility <> 'Private'"
-_OWNED = f"p.owner_id = ANY({_ACCOUNTS})"
-# Asked of one project, this looks one row up; asked for all, it reads the rows of the accounts and no others.
-_SHARED = f"SELECT v.project_id FROM project_collaborators v WHERE v.account_id = ANY({_ACCOUNTS})"
-_MEMBER = f"EXISTS ({_SHARED} AND v.project_id = p.id)"
-_MEMBER_OF = f"p.id = ANY(ARRAY({_SHARED}))"
-_LIVE = "p.archived_at IS NULL"
 
 
 def _visible(caller: Caller) -> str:
-    return _LIVE if caller.is_admin else f"{_LIVE} AND ({_OPEN} OR {_OWNED} OR {_MEMBER})"
+    return _LIVE if caller.is_admin else f"{_LIVE} AND ({_OPEN} OR caller.roles <> '{{}}')"
 
 
 def _visible_ids(caller: Caller, newest: str = "") -> str:
-    """The ids that `_visible` is true of, each way in by its own index; `newest` bounds those open to all."""
+    """The projects of which `_visible` is true, each way in by its index; `newest` bounds those open to all."""
     ids = f"SELECT p.id FROM projects p WHERE {_LIVE}"
     if caller.is_admin:
         return f"{ids} {newest}"
-    return f"""{ids} AND NOT {_OPEN} AND {_OWNED} UNION {ids} AND NOT {_OPEN} AND {_MEMBER_OF}
+    return f"""{ids} AND NOT {_OPEN} AND {_OWNED} UNION {ids} AND NOT {_OPEN} AND {_MEMBER}
         UNION ALL ({ids} AND {_OPEN} {newest})"""
 
 
@@ -156,8 +154,8 @@ async def list_visible(db: Executor, caller: Caller, page: Page) -> Listed[Proje
 _POPULARITY = "(SELECT count(*) FROM project_collaborators k WHERE k.project_id = p.id)"
 _RELATIONSHIPS = {
     "owned": f"{_OWNED} ORDER BY p.id DESC",
-    "collaborating": f"{_MEMBER_OF} AND NOT {_OWNED} ORDER BY p.id DESC",
-    "suggesting": f"{_OPEN} AND NOT {_OWNED} AND NOT {_MEMBER} ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
+    "collaborating": f"{_MEMBER} AND NOT {_OWNED} ORDER BY p.id DESC",
+    "suggesting": f"{_OPEN} AND caller.roles = '{{}}' ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
     "popular": f"{_OPEN} ORDER BY {_POPULARITY} DESC, p.id DESC LIMIT {SUGGESTIONS}",
 }
 RELATIONSHIPS = frozenset(_RELATIONSHIPS)
