@@ -1,14 +1,15 @@
-"""`python -m bench [start reads jobs lists projects]`: runs the measurements and prints their tables."""
+"""`python -m bench [start reads jobs lists files projects]`: runs the measurements and prints their tables."""
 
 import sys
 
-from bench import jobs, lists, projects, reads, start
+from bench import files, jobs, lists, projects, reads, start
 
 MEASUREMENTS = {
     "start": start.measure,
     "reads": reads.measure,
     "jobs": jobs.measure,
     "lists": lists.measure,
+    "files": files.measure,
     "projects": projects.measure,
 }
 

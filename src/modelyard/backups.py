@@ -25,7 +25,7 @@ _FOLDERS = ("repos", "runs", "datasets", "blobs", "mlflow")
 _FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml")
 _DUMP, _ABOUT = "database.dump", "about.json"
 # Working trees and tokens of running jobs mean nothing elsewhere.
-_PASSING = frozenset({"work", "tmp", "token", "datasets"})
+_PASSING = frozenset({"work", "code", "tmp", "token", "datasets"})
 
 
 class BackupError(Exception):

@@ -67,13 +67,17 @@ class World:
         body = {"name": f"of-{person.name}", "members": []}
         return str((await person.post("/api/organizations/v1/organizations", body))["org"]["id"])
 
+    async def waiting_job(self) -> str:
+        """A job that nobody runs."""
+        body = {"projectId": self.project, "runCommand": "true", "environmentId": self.environment}
+        return str((await self.admin.post(JOBS, body))["job"]["id"])
+
     async def new_job(self) -> str:
         """A finished job."""
-        body = {"projectId": self.project, "runCommand": "true", "environmentId": self.environment}
-        job = (await self.admin.post(JOBS, body))["job"]["id"]
+        job = await self.waiting_job()
         await self.modelyard.db.execute("UPDATE jobs SET status = 'Succeeded' WHERE id = $1", job)
         await self.modelyard.db.execute("DELETE FROM work WHERE subject_id = $1", job)
-        return str(job)
+        return job
 
     async def new_goal(self) -> str:
         """A goal of the project."""
@@ -206,11 +210,15 @@ fixed("startJob", "POST", JOBS,
       json={"projectId": "{w.project}", "runCommand": "true", "environmentId": "{w.environment}"})  # fmt: skip
 fixed("startPrivateJob", "POST", "/v4/jobs/start", json={"projectId": "{w.project}", "commandToRun": "true"})
 fixed("startRun", "POST", "/v1/projects/{w.name}/runs", json={"command": ["true"]})
-fixed("stopJob", "POST", "/v4/jobs/stop", json={"projectId": "{w.project}", "jobId": "{w.job}"})
 fixed("updateProjectResultSettings", "PUT", BETA + "/{w.project}/results-settings", json={"branch": "main"})
 fixed("updateProjectStatus", "PUT", V1 + "/{w.project}/status", json={"status": "active", "isBlocked": False})
 fixed("uploadFile", "PUT", "/v1/projects/{w.name}/notes.txt", content=b"words")
 fixed("commitArchive", "POST", "/v4/projects/{w.project}/commits", content=tar(("a.txt", b"a")))
+
+
+@fresh("stopJob")
+async def _stop(world: World, _: Person) -> Request:
+    return "POST", "/v4/jobs/stop", {"json": {"projectId": world.project, "jobId": await world.waiting_job()}}
 
 
 @fresh("archiveProject")

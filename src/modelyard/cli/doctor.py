@@ -11,6 +11,11 @@ from modelyard.engines.compute.machine import machine
 from modelyard.engines.compute.sandbox import isolation_report
 from modelyard.settings import BadSettings, load_settings
 
+_PROGRAMS = {
+    "git": "jobs cannot fetch git repositories.",
+    "ssh": "git repositories are reached over https only.",
+}
+
 
 def doctor(home: Annotated[str | None, typer.Option(help="Home folder to look at.")] = None) -> None:
     """Look at this machine and say what works, what is missing and what is not isolated."""
@@ -31,6 +36,11 @@ def doctor(home: Annotated[str | None, typer.Option(help="Home folder to look at
     free = shutil.disk_usage(place).free
     (_good if free > 2 * 2**30 else _bad)(f"{free / 2**30:.1f} GiB free where the home is.")
     problems += free <= 2 * 2**30
+    for program, without in _PROGRAMS.items():
+        found = shutil.which(program)
+        (_good if found else _warn)(
+            f"{program} is {found}." if found else f"{program} is not installed: {without}"
+        )
     report = isolation_report(settings.job_isolation, settings.job_network)
     (_good if report.isolated else _warn)(report.summary)
     for sentence in report.details:

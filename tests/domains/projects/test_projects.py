@@ -58,14 +58,10 @@ async def test_visibility_is_read_whatever_its_case_and_sent_as_the_contract_say
     assert (await make(ada, "open", "public"))["visibility"] == "Public"
 
 
-async def test_git_backed_projects_are_refused_clearly(ada: Person) -> None:
-    body = {
-        "name": "x",
-        "description": "",
-        "visibility": "Private",
-        "mainRepository": {"uri": "https://example.org/x.git"},
-    }
-    assert "git-backed" in (await ada.post(PROJECTS, body, expect=400))["message"]
+async def test_templates_are_refused_clearly(ada: Person) -> None:
+    body = {"name": "x", "description": "", "visibility": "Private"}
+    body |= {"templateDetails": {"name": "t", "templateId": "1"}}
+    assert "templates" in (await ada.post(PROJECTS, body, expect=400))["message"]
 
 
 async def test_only_administrators_make_projects_for_others(admin: Person, ada: Person, bob: Person) -> None:

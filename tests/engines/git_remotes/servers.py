@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -213,6 +214,16 @@ async def _serve_git(folder: Path, process: "asyncssh.SSHServerProcess[bytes]") 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    await process.redirect(child.stdin, child.stdout, child.stderr)
+    coming = asyncio.ensure_future(_pass_on(process.stdin, child.stdin))
+    coming.add_done_callback(lambda _: child.stdin.close() if child.stdin else None)
+    await asyncio.gather(_pass_on(child.stdout, process.stdout), _pass_on(child.stderr, process.stderr))
     process.exit(await child.wait())
-    await process.wait_closed()
+    coming.cancel()
+
+
+async def _pass_on(source: Any, target: Any) -> None:
+    """Everything from a stream to another."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while piece := await source.read(65536):
+            target.write(piece)
+            await target.drain()

@@ -26,6 +26,10 @@ class GitCredential(msgspec.Struct, frozen=True):
     fingerprint: str
     sealed: bytes
 
+    def serves(self, host: str | None, protocol: str) -> bool:
+        """Whether it may be sent to this host over this protocol."""
+        return (self.domain, self.protocol) == (host, protocol)
+
 
 async def credentials_of(db: Executor, user_id: str) -> list[GitCredential]:
     """The git credentials of an account, oldest first."""

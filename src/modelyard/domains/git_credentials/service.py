@@ -67,7 +67,7 @@ async def own_credential(
 ) -> GitCredential:
     """A credential of this account that may be sent to this host over this protocol; raises BadRequest."""
     credential = await find_own_credential(db, user_id, credential_id)
-    if (credential.domain, credential.protocol) != (domain, protocol):
+    if not credential.serves(domain, protocol):
         raise BadRequest(
             f"The git credential {credential.name} is for {credential.domain} over {credential.protocol}; it is"
             " not sent anywhere else."
@@ -79,11 +79,7 @@ async def credential_for(
     db: Executor, user_id: str, domain: str | None, protocol: str, preferred_id: str | None = None
 ) -> GitCredential | None:
     """The credential by which this account reaches a host: the preferred one, else the newest that serves."""
-    serving = [
-        one
-        for one in await queries.credentials_of(db, user_id)
-        if (one.domain, one.protocol) == (domain, protocol)
-    ]
+    serving = [one for one in await queries.credentials_of(db, user_id) if one.serves(domain, protocol)]
     return max(serving, key=lambda one: (one.id == preferred_id, one.id), default=None)
 
 

@@ -1,5 +1,6 @@
 """The code of a job on its way from git hosts into the job's folder, with the credentials of who started it."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -8,14 +9,17 @@ from modelyard.domains.git_credentials import credential_for, open_secret
 from modelyard.domains.jobs.code import MountedRepository
 from modelyard.domains.jobs.queries import Job
 from modelyard.domains.projects import chosen_credential
-from modelyard.engines.git_remotes import AddressRules, GitRemotes, RemoteFailure, parse_address
+from modelyard.engines.git_remotes import AddressRules, GitRemotes, parse_address
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database
-from modelyard.kit.errors import BadRequest
+from modelyard.kit.errors import Failure
 
 FOLDER = "code"
 MAIN = "main"
 IMPORTED = "imported"
+
+# Repositories of one job that are fetched at the same time.
+AT_ONCE = 4
 
 
 class CannotFetch(Exception):
@@ -33,17 +37,28 @@ class CodeFetcher:
 
     async def fetch(self, job: Job, folder: Path) -> list[MountedRepository]:
         """Puts every repository of a job below `<folder>/code`; with the commits they have. Raises CannotFetch."""
-        fetched = []
-        for repository in job.code:
+        places = asyncio.Semaphore(AT_ONCE)
+        tasks = [asyncio.create_task(self._one(job, each, folder, places)) for each in job.code]
+        try:
+            return await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    async def _one(
+        self, job: Job, repository: MountedRepository, folder: Path, places: asyncio.Semaphore
+    ) -> MountedRepository:
+        async with places:
             try:
-                fetched.append(await self._one(job, repository, place_of(folder, repository)))
-            except (RemoteFailure, BadRequest) as failure:
+                return await self._fetched(job, repository, place_of(folder, repository))
+            except Failure as failure:
                 raise CannotFetch(
                     f"The git repository {repository.name} cannot be fetched: {failure}"
                 ) from failure
-        return fetched
 
-    async def _one(self, job: Job, repository: MountedRepository, place: Path) -> MountedRepository:
+    async def _fetched(self, job: Job, repository: MountedRepository, place: Path) -> MountedRepository:
         address = parse_address(repository.uri, self._rules)
         chosen = await chosen_credential(self._db, repository.id, job.started_by_id)
         credential = await credential_for(

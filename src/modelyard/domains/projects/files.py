@@ -21,7 +21,7 @@ from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.repository import commit_as, read_repository
 from modelyard.domains.projects.uploads import Uploads
 from modelyard.domains.users import Caller, Right
-from modelyard.engines.git import Entry, GitStore
+from modelyard.engines.git import GitStore
 from modelyard.kit.db import Database
 from modelyard.kit.description import BINARY
 from modelyard.kit.edge import Rewrite
@@ -180,12 +180,12 @@ async def browse_files(
     """What lies in a folder, at a commit or at the newest one: folders first, then files."""
     folder = SafePath(path)
 
-    def read() -> tuple[str, list[Entry]]:
+    def read() -> BrowsedFolder:
         commit_id = commitId or git.head(project.id)
-        return commit_id, list(git.entries(project.id, commit_id, folder, recursive=False))
+        found = git.entries(project.id, commit_id, folder, recursive=False)
+        return BrowsedFolder(commit_id=commit_id, path=folder, entries=[BrowsedEntry.of(one) for one in found])
 
-    commit_id, found = await read_repository(db, git, project, read)
-    return BrowsedFolder(commit_id=commit_id, path=folder, entries=[BrowsedEntry.of(entry) for entry in found])
+    return await read_repository(db, git, project, read)
 
 
 async def _file(
@@ -203,7 +203,8 @@ def _without_content(path: str) -> SafePath:
 
 
 async def _listed(db: Database, git: GitStore, project: Project, commit_id: str, folder: SafePath) -> ListedFiles:
-    entries = await read_repository(
-        db, git, project, lambda: git.entries(project.id, commit_id, folder, recursive=True)
-    )
-    return ListedFiles(data=[ListedFile.of(entry) for entry in entries])
+    def read() -> ListedFiles:
+        found = git.entries(project.id, commit_id, folder, recursive=True)
+        return ListedFiles(data=[ListedFile.of(entry) for entry in found])
+
+    return await read_repository(db, git, project, read)

@@ -141,7 +141,7 @@ def _host(text: str) -> str:
     name = text.removesuffix(".")
     if as_ip(name) is not None or is_host_name(name):
         return name
-    if re.fullmatch(r"[0-9a-fx.]+", name):
+    if re.fullmatch(r"(?:[0-9a-fx]+\.)*(?:[0-9]+|0x[0-9a-f]*)", name):
         raise BadRequest("The host is a number that is not a plain IP address; write it as four decimal numbers.")
     raise BadRequest(
         "The host in the address is not a legal DNS name (letters, digits, '-' and '.') or IP address."

@@ -19,12 +19,15 @@ async def clone(mirror: Path, fetched: Fetched, uri: str, folder: Path, lock: in
     if not (mirror / "HEAD").is_file():
         raise RemoteFailure("The repository is not on this server any more. Fetch it again.")
     home = mirror.parent / ".home"
-    environment = git_environment(home, "file") | {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
-    # The reflog would tell where the mirror is.
-    quiet = ("-c", "core.logAllRefUpdates=false", "-c", "advice.detachedHead=false")
+    # The log of HEAD names who moved it: not the server's account and host.
+    environment = git_environment(home, "file") | {
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "GIT_COMMITTER_NAME": "Modelyard",
+        "GIT_COMMITTER_EMAIL": "modelyard@localhost",
+    }
 
     async def git(*arguments: str) -> None:
-        ended = await run_git([*quiet, *arguments], environment, mirror.parent, held=[lock])
+        ended = await run_git(arguments, environment, mirror.parent, held=[lock])
         if not ended.code:
             return
         if is_damage(ended.errors) or any(words in ended.errors for words in _MISSING):
@@ -34,6 +37,8 @@ async def clone(mirror: Path, fetched: Fetched, uri: str, folder: Path, lock: in
         raise RemoteFailure(f"The repository cannot be checked out: {scrubbed(ended.errors)}")
 
     await git(
+        # The log of a clone would tell where the mirror is.
+        "-c", "core.logAllRefUpdates=false",
         "clone", "--quiet", "--local", "--no-hardlinks", "--no-checkout", "--template=", "--no-recurse-submodules",
         "--", str(mirror), str(folder),
     )  # fmt: skip

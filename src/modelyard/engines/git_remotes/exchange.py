@@ -23,11 +23,12 @@ _UNKNOWN_COMMIT = ("not our ref", "unadvertised object", "couldn't find remote r
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """A mirror under its lock, and the connection it is fetched over."""
+    """A mirror under its lock, and the connection it is fetched over; a fresh one was made just now."""
 
     mirror: Path
     connection: Connection
     lock: int
+    fresh: bool = False
 
     @property
     def place(self) -> str:
@@ -43,6 +44,9 @@ class Contact(msgspec.Struct, frozen=True):
         ended = await self.git(*arguments)
         if ended.code:
             raise self.failure(ended)
+        # git fetches around broken files and leaves them where they are.
+        if not self.fresh and is_damage(ended.errors):
+            raise Damaged(ended.errors)
         return ended.out
 
     def failure(self, ended: Ended) -> Exception:

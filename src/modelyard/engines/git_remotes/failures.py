@@ -22,6 +22,10 @@ class Damaged(Exception):
 
 
 _CREDENTIAL = "Add a git credential for {host} that may use this repository."
+_MISSING = (
+    "{host} has no repository at this address, or does not show it to this git credential. Check the address "
+    "and the credential."
+)
 # The first match wins; git speaks English since it runs with LC_ALL=C.
 _MEANINGS: list[tuple[str, str]] = [
     (r"No space left on device|Disk quota exceeded", "The server has no disk space left for the repository."),
@@ -57,8 +61,7 @@ _MEANINGS: list[tuple[str, str]] = [
     (
         r"Repository not found|repository .* not found|error: 404|HTTP 404|does not appear to be a git repository|"
         r"not valid: is this a git repository|project you were looking for could not be found|does not exist",
-        "{host} has no repository at this address, or does not show it to this git credential. Check the address "
-        "and the credential.",
+        _MISSING,
     ),
     (r"error: 30\d|redirect", "The repository has moved: {host} sends to another address. Use the new address."),
     (r"error: 429|HTTP 429|rate limit", "{host} answers no more requests for the moment. Try again later."),
@@ -66,7 +69,7 @@ _MEANINGS: list[tuple[str, str]] = [
     (r"Could not resolve (?:host|proxy)|Name or service not known|nodename nor servname", "{not_found}"),
     (
         r"Connection refused|Failed to connect|Couldn't connect|Could not connect|No route to host|unreachable|"
-        r"Connection (?:was )?(?:reset|closed)|kex_exchange_identification|Empty reply",
+        r"Connection (?:was )?(?:reset|closed)|closed by remote host|kex_exchange_identification|Empty reply",
         "{host} refuses the connection or does not answer. Check the address and its port.",
     ),
     (
@@ -89,6 +92,7 @@ _MEANINGS: list[tuple[str, str]] = [
         r"hung up|early EOF|RPC failed|unexpected disconnect|Broken pipe",
         "The connection to {host} broke. Try again.",
     ),
+    (r"Could not read from remote repository", _MISSING),
 ]
 _COMPILED = [(re.compile(pattern, re.IGNORECASE), sentence) for pattern, sentence in _MEANINGS]
 _DAMAGE = re.compile(
@@ -97,14 +101,15 @@ _DAMAGE = re.compile(
     r"did not send all necessary objects|invalid sha1 pointer|bad (?:tree|ref|pack)|is corrupt|broken (?:ref|"
     r"link)|unable to resolve reference|could not parse|unable to parse|missing necessary objects|cannot lock ref|"
     r"index file .* (?:is too small|corrupt)|mismatched algorithms|invalid object|"
-    r"pack has bad object|failed to read|unable to unpack|unable to find [0-9a-f]{40}|garbage at end|File exists",
+    r"pack has bad object|failed to read|unable to unpack|unable to find [0-9a-f]{40}|garbage at end|File exists|"
+    r"unexpected line in|far too short",
     re.IGNORECASE,
 )
 
 
 def is_damage(errors: str) -> bool:
     """Whether git's words speak of broken files on this machine rather than of the remote."""
-    own = "\n".join(line for line in errors.splitlines() if not line.startswith("remote:"))
+    own = "\n".join(line for line in errors.splitlines() if line.startswith(("error:", "fatal:")))
     return bool(_DAMAGE.search(own))
 
 

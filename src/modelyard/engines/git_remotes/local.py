@@ -83,7 +83,7 @@ class LocalGitRemotes:
         object_format = "sha256" if "server sha256" in errors else "sha1"
         building = await to_the_end(self._mirrors.make, object_format)
         try:
-            fetched = await exchange.fetch(Contact(building, connection, lock), reference)
+            fetched = await exchange.fetch(Contact(building, connection, lock, fresh=True), reference)
             await to_the_end(self._mirrors.replace, repository_id, building)
         except Damaged as damaged:
             raise failure_of(str(damaged), connection.host, connection.secret_given, connection.hidden) from None

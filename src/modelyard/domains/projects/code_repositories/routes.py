@@ -11,7 +11,7 @@ from modelyard.domains.projects.code_repositories.wire import (
 )
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.users import Caller, Right
-from modelyard.engines.git_remotes import AddressRules
+from modelyard.engines.git_remotes import AddressRules, GitRemotes
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.operation import operation
 from modelyard.kit.paging import Page, paged
@@ -56,10 +56,12 @@ async def add_repo_to_project(
     tag=TAG,
 )
 async def remove_repo_from_project(
-    project: Project, caller: Caller, tx: Transaction, repositoryId: str
+    project: Project, caller: Caller, db: Database, remotes: GitRemotes, repositoryId: str
 ) -> DeleteEnvelopeV1:
-    """Remove an imported git repository from a project."""
-    await service.detach(tx, caller, project, repositoryId)
+    """Remove an imported git repository from a project, and what was fetched of it."""
+    async with db.transaction() as tx:
+        await service.detach(tx, caller, project, repositoryId)
+    await remotes.remove(repositoryId)
     return deleted()
 
 

@@ -119,14 +119,7 @@ async def attach(
         ref_value=wanted.reference.value,
         added_by_id=caller.id,
     )
-    if not await queries.add_repository(tx, repository):
-        raise BadRequest(f"name: this project has a repository named {wanted.name} already; give another name.")
-    if wanted.credential_id:
-        await queries.set_credential(tx, repository.id, caller.id, wanted.credential_id)
-    await events.record(
-        tx, caller, "project.repositoryAdded", "repository", repository.id,
-        project_id=project.id, name=repository.name, uri=repository.uri, isMain=is_main,
-    )  # fmt: skip
+    await _add(tx, caller, repository, wanted.credential_id)
     return repository
 
 
@@ -135,19 +128,27 @@ async def attach_copy(
 ) -> str | None:
     """Adds another project's repository to its copy; a sentence when the credential is not one for its host."""
     mine = msgspec.structs.replace(repository, id=new_id(), project_id=copy.id, added_by_id=caller.id)
-    await queries.add_repository(tx, mine)
-    serves = credential is not None and (credential.domain, credential.protocol) == (
-        repository.host,
-        repository.protocol,
-    )
-    chosen = (
-        credential.id if credential and serves else await queries.chosen_credential(tx, repository.id, caller.id)
-    )
-    if chosen:
-        await queries.set_credential(tx, mine.id, caller.id, chosen)
+    serves = credential is not None and credential.serves(repository.host, repository.protocol)
+    chosen = await queries.chosen_credential(tx, repository.id, caller.id)
+    if credential is not None and serves:
+        chosen = credential.id
+    await _add(tx, caller, mine, chosen)
     if credential is None or serves:
         return None
     return f"The credential {credential.name} is not for the repository {repository.name}; choose one for it."
+
+
+async def _add(tx: Transaction, caller: Caller, repository: CodeRepository, credential_id: str | None) -> None:
+    if not await queries.add_repository(tx, repository):
+        raise BadRequest(
+            f"name: this project has a repository named {repository.name} already; give another name."
+        )
+    if credential_id:
+        await queries.set_credential(tx, repository.id, caller.id, credential_id)
+    await events.record(
+        tx, caller, "project.repositoryAdded", "repository", repository.id,
+        project_id=repository.project_id, name=repository.name, uri=repository.uri, isMain=repository.is_main,
+    )  # fmt: skip
 
 
 async def detach(tx: Transaction, caller: Caller, project: Project, repository_id: str) -> None:
