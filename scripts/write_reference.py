@@ -10,13 +10,16 @@ import typer.main
 from modelyard.app import OPERATIONS
 from modelyard.cli import app as command_line
 from modelyard.domains.users import (
+    ORGANIZATION_RIGHTS,
     PLATFORM_RIGHTS,
     PROJECT_RIGHTS,
     VISIBILITY_RIGHTS,
+    OrganizationRole,
     PlatformRole,
     ProjectRole,
     Right,
     Visibility,
+    project_rights,
 )
 from modelyard.settings import PREFIX, Settings
 
@@ -54,6 +57,19 @@ def permissions_page() -> str:
     lines += _table("right", list(Right), {role.value: PROJECT_RIGHTS[role] for role in ProjectRole})
     lines += ["", "## Rights in a project, by its visibility", ""]
     lines += _table("right", list(Right), {place.value: VISIBILITY_RIGHTS[place] for place in Visibility})
+    lines += ["", "## Rights in an organization, by role", ""]
+    lines += _table("right", list(Right), {role.value: ORGANIZATION_RIGHTS[role] for role in OrganizationRole})
+    lines += [
+        "",
+        "## Operations in projects, by role",
+        "",
+        "A role counts whether a person has it or one of the person's organizations; who has more than one may do",
+        "what any of them may. Roles are shown in a private project; in a public one each may also do what nobody",
+        "may there. *Nobody* is an account without a role. 403: the project is seen, but this is not allowed.",
+        "404: it is not even seen. Administrators may do everything; without an account everything is a 401.",
+        "",
+    ]
+    lines += _matrix()
     lines += [
         "",
         "## Operations",
@@ -71,9 +87,9 @@ def cli_page() -> str:
         "# Command line",
         "",
         "Commands but `serve`, `doctor`, `backup`, `restore` and `demo` talk to a server",
-    ]
-    lines += [
-        "over its API: the one of the home folder, or the one that `MODELYARD_URL` and `MODELYARD_API_KEY` name."
+        "over its API: the one of the home folder, or the one that `MODELYARD_URL` and `MODELYARD_API_KEY` name.",
+        "Lists are tables for people and, with `--json`, JSON for programs. A refusal is a sentence on standard",
+        "error and exit status 1.",
     ]
     lines += _commands(typer.main.get_command(command_line), "modelyard")
     return GENERATED + "\n".join(lines) + "\n"
@@ -89,6 +105,29 @@ def _table(head: str, rights: list[Right], columns: dict[str, frozenset[Right]])
         if any(right in granted for granted in columns.values()):
             cells = " | ".join("yes" if right in granted else "" for granted in columns.values())
             yield f"| {right.value} | {cells} |"
+
+
+def _matrix() -> Iterator[str]:
+    """What each operation in a project answers to each role, and to nobody at each visibility."""
+    columns: dict[str, tuple[list[ProjectRole], Visibility]] = {
+        **{role.value: ([role], Visibility.PRIVATE) for role in ProjectRole},
+        **{f"nobody, {place.value}": ([], place) for place in Visibility},
+    }
+    yield f"| operation | {' | '.join(columns)} |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for handler in sorted(OPERATIONS, key=lambda one: str(one.operation_id)):
+        guard = handler.opt["guard"]
+        if guard is None or guard.scope != "project":
+            continue
+        needed = set(handler.opt["rights"])
+        cells = [_answer(needed, roles, place) for roles, place in columns.values()]
+        yield f"| {handler.operation_id} | {' | '.join(cells)} |"
+
+
+def _answer(needed: set[Right], roles: list[ProjectRole], place: Visibility) -> str:
+    if not roles and place is Visibility.PRIVATE:
+        return "404"
+    return "yes" if needed <= project_rights(roles, place, is_admin=False) else "403"
 
 
 def _operations() -> Iterator[str]:
@@ -107,8 +146,10 @@ def _commands(command: Any, name: str) -> Iterator[str]:
             yield from _commands(sub, full)
             continue
         arguments = [f"{p.name.upper()}" for p in sub.params if p.param_type_name == "argument"]
-        yield from ("", f"## `{' '.join([full, *arguments])}`", "", (sub.help or "").strip(), "")
-        for option in (p for p in sub.params if p.param_type_name == "option"):
+        options = [p for p in sub.params if p.param_type_name == "option"]
+        yield from ("", f"## `{' '.join([full, *arguments])}`", "", (sub.help or "").strip())
+        yield from [""] if options else []
+        for option in options:
             yield f"- `{', '.join(option.opts)}`: {option.help or ''}"
 
 

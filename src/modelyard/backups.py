@@ -22,7 +22,7 @@ from modelyard.kit.safe_path import SafePath
 from modelyard.settings import Settings
 
 _FOLDERS = ("repos", "runs", "datasets", "blobs", "mlflow")
-_FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml")
+_FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml", "git/known_hosts")
 _DUMP, _ABOUT = "database.dump", "about.json"
 # Working trees and tokens of running jobs mean nothing elsewhere.
 _PASSING = frozenset({"work", "code", "tmp", "token", "datasets"})
@@ -133,10 +133,13 @@ def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, home: Path) -> int:
-    if not member.isfile():
+    if not (member.isfile() or member.islnk()):
         raise BackupError(f"The backup holds {member.name}, which is not a plain file.")
     target = _inside(home, member.name)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if member.islnk():  # copies of projects share object files
+        target.hardlink_to(_inside(home, member.linkname))
+        return 1
     source = archive.extractfile(member)
     assert source is not None  # noqa: S101 - it is a plain file
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, member.mode & 0o700)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pygit2
 import pytest
 
 from modelyard.engines.git import Author
@@ -123,6 +124,20 @@ def test_a_full_disk_leaves_nothing_behind(
 
     monkeypatch.setattr(os, "link", full)
     with pytest.raises(OSError, match="no space") as raised:
+        store.copy("p", "copy")
+    assert raised.value.errno == errno.ENOSPC
+    assert _left(root) == ["p.git"]
+
+
+def test_a_disk_that_is_full_for_git_is_the_same_failure(
+    store: LocalGitStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise pygit2.GitError("cannot extend packfile: No space left on device")
+
+    subprocess.run(["git", "-C", str(root / "p.git"), "gc", "-q"], check=True)
+    monkeypatch.setattr(pygit2.PackBuilder, "write", full)
+    with pytest.raises(OSError, match="packfile") as raised:
         store.copy("p", "copy")
     assert raised.value.errno == errno.ENOSPC
     assert _left(root) == ["p.git"]

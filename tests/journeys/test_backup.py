@@ -20,6 +20,7 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         upload = http.put("/v1/projects/admin/quick-start/note.txt", content=io.BytesIO(b"remember"))
         assert upload.status_code == 201, upload.text
         project = http.get("/api/projects/beta/projects").json()["projects"][0]["id"]
+        copied = http.post(f"/v4/projects/{project}/fork", json={"name": "copy"}).json()["id"]
         plain = next(e["id"] for e in http.get("/v1/environments").json()["data"] if e["name"] == "Plain Python")
         job = http.post(
             "/api/jobs/v1/jobs", json={"projectId": project, "runCommand": "echo kept", "environmentId": plain}
@@ -42,6 +43,7 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         commit = http.get("/v1/projects/admin/quick-start/commits").json()[0]
         path = f"/api/projects/v1/projects/{project}/files/{commit}/note.txt/content"
         assert http.get(path).content == b"remember"
+        assert http.get(path.replace(project, copied)).content == b"remember"
         log = http.get(f"/api/jobs/beta/jobs/{job}/logs", params={"logType": "stdOut"}).json()
         assert [line["log"] for line in log["logs"]["logContent"]] == ["kept"]
         again = http.post(

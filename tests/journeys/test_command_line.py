@@ -93,3 +93,48 @@ def test_doctor_says_what_holds(server: RunningServer) -> None:
     code, out, _ = _modelyard(server, "doctor")
     assert code == 0
     assert "solated" in out
+
+
+def test_files_are_fetched_and_not_overwritten_by_accident(
+    server: RunningServer, tmp_path: Path, folder: Path
+) -> None:
+    (folder / "data").mkdir()
+    (folder / "data" / "100%.csv").write_text("1,2\n")
+    (folder / "work.py").chmod(0o755)
+    run = ("run", "--environment", "Plain Python", "--follow", "--", "python", "work.py", "0")
+    assert _modelyard(server, *run, cwd=folder)[0] == 0
+    here = tmp_path / "here"
+    here.mkdir()
+    code, _, err = _modelyard(server, "download", cwd=here)
+    assert (code, "2 files of quick-start at commit" in err) == (0, True), err
+    assert (here / "quick-start" / "data" / "100%.csv").read_text() == "1,2\n"
+    assert os.access(here / "quick-start" / "work.py", os.X_OK)
+    assert _modelyard(server, "download", "data", "--output", "deep/er", cwd=here)[0] == 0
+    assert (here / "deep" / "er" / "100%.csv").exists()
+    assert _modelyard(server, "download", "data/100%.csv", cwd=here)[0] == 0
+    (here / "100%.csv").write_text("mine")
+    code, _, err = _modelyard(server, "download", "data/100%.csv", cwd=here)
+    assert (code, "--force" in err, (here / "100%.csv").read_text()) == (1, True, "mine")
+    assert _modelyard(server, "download", "data/100%.csv", "--force", cwd=here)[0] == 0
+    assert sorted(path.name for path in here.iterdir()) == ["100%.csv", "deep", "quick-start"]
+    assert (here / "100%.csv").read_text() == "1,2\n"
+    for wrong in ("data/nothing", "../data", "README.md/x"):
+        assert _modelyard(server, "download", wrong, cwd=here)[0] == 1
+    assert _modelyard(server, "download", "data", "--commit", "0" * 40, cwd=here)[0] == 1
+
+
+def test_the_past_of_a_file_is_listed_and_fetched(server: RunningServer, tmp_path: Path) -> None:
+    with server.http() as http:
+        for content in ("1", "22"):
+            http.put("/v1/projects/admin/quick-start/data.csv", content=content)
+    code, out, err = _modelyard(server, "history", "data.csv")
+    assert code == 0, err
+    assert [line.split()[3] for line in out.splitlines()[1:]] == ["changed", "added"]
+    revisions = json.loads(_modelyard(server, "history", "data.csv", "--json")[1])
+    assert [one["size"] for one in revisions] == [2, 1]
+    first = revisions[1]["commitId"]
+    assert _modelyard(server, "download", "data.csv", "--commit", first, cwd=tmp_path)[0] == 0
+    assert (tmp_path / "data.csv").read_text() == "1"
+    assert "older ones" in _modelyard(server, "history", "data.csv", "--limit", "1")[2]
+    code, _, err = _modelyard(server, "history", "never.csv")
+    assert (code, "never a file" in err) == (1, True)

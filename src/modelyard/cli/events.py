@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from modelyard.cli.connection import CommandError, Server
-from modelyard.cli.jobs import find_project
+from modelyard.cli.finding import find_project
+from modelyard.cli.options import Json
 from modelyard.cli.output import as_json, lines
 
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
@@ -23,7 +24,7 @@ def events(
     event: Annotated[str | None, typer.Option(help="What was done, such as project.archived.")] = None,
     since: Annotated[str | None, typer.Option(help="How far to look back, such as 30m, 2h, 3d.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 50,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show who did what to which object, the newest last."""
     start = _ago(since) if since else None

@@ -14,44 +14,60 @@ import pathspec
 import typer
 
 from modelyard.cli.connection import CommandError, Server
-from modelyard.cli.output import as_json, err, table
+from modelyard.cli.finding import find_environment, find_project, full_name, reference, repositories
+from modelyard.cli.options import Json, OfProject
+from modelyard.cli.output import as_json, err, say, table
 
 POLL_SECONDS = 0.3
+_JOB_REFERENCES = {"Branch": "branches", "Tag": "tags", "Commit": "commitId"}
 IGNORED = [".git/", ".venv/", "__pycache__/", ".ipynb_checkpoints/"]
 EXIT_OF_STATUS = {"Succeeded": 0, "Failed": 1, "Error": 3, "Stopped": 130}
 
-Project = Annotated[
-    str | None, typer.Option(help="Project, as name or owner/name; your quick-start when left out.")
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Folder that becomes the project's files; the current one, or none if it is git-based."),
+]
+RunReference = Annotated[
+    str | None,
+    typer.Option("--ref", help="What a git-based project runs at: branch:NAME, tag:NAME or commit:ID."),
 ]
 
 
 def run(
     command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
-    project: Project = None,
+    project: OfProject = None,
     environment: Annotated[str | None, typer.Option(help="Environment, by name or id.")] = None,
     tier: Annotated[str | None, typer.Option(help="Hardware tier.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the job.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")] = False,
-    folder: Annotated[Path, typer.Option(help="Folder that becomes the project's files.")] = Path(),
+    folder: Folder = None,
+    ref: RunReference = None,
 ) -> None:
-    """Upload the current folder as a commit and run a command on it as a job."""
+    """Upload the current folder as a commit and run a command on it as a job.
+
+    The files of a git-based project come from its repository; nothing is uploaded then.
+    """
     server = Server.find()
     found = find_project(server, project)
-    with err.status("Uploading the folder ..."):
-        commit = upload_folder(server, found["id"], folder)
+    git_based = any(one["isMain"] for one in repositories(server, found["id"]))
+    if ref and not git_based:
+        raise CommandError(f"--ref: {full_name(found)} has no main git repository; leave --ref out.")
+    commit = None
+    if folder or not git_based:
+        with err.status("Uploading the folder ..."):
+            commit = upload_folder(server, found["id"], folder or Path())
     body = {
         "projectId": found["id"],
         "runCommand": shlex.join(command),
         "commitId": commit,
         "title": title,
         "hardwareTier": tier,
-        "environmentId": _environment_id(server, environment),
+        "environmentId": find_environment(server, environment)["id"] if environment else None,
+        "mainRepoGitRef": _job_reference(ref),
     }
     job = server.post("/api/jobs/v1/jobs", body)["job"]
-    err.print(
-        f"Job #{job['number']} of {found['name']} started at commit {commit[:10]}: {job['id']}",
-        highlight=False,
-    )
+    at = f" at commit {commit[:10]}" if commit else ""
+    say(f"Job #{job['number']} of {found['name']} started{at}: {job['id']}")
     if follow:
         sys.exit(follow_job(server, job["id"]))
 
@@ -70,10 +86,10 @@ def logs(
 
 
 def list_jobs(
-    project: Project = None,
+    project: OfProject = None,
     status: Annotated[str, typer.Option(help="all, queued, running, completed, archived or active.")] = "all",
     limit: Annotated[int, typer.Option(help="How many.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """List the jobs of a project, newest first."""
     server = Server.find()
@@ -95,17 +111,14 @@ def list_jobs(
             ]
             for job in jobs
         ),
+        flexible=["COMMAND", "TITLE"],
     )
 
 
-def find_project(server: Server, name: str | None) -> dict[str, Any]:
-    """A project by `owner/name`, or by name among one's own; raises CommandError."""
-    me = server.get("/api/users/v1/self")["user"]["userName"]
-    owner, _, project = (name or "quick-start").rpartition("/")
-    found: dict[str, Any] = server.get(
-        "/v4/gateway/projects/findProjectByOwnerAndName", ownerName=owner or me, projectName=project
-    )
-    return found
+def _job_reference(text: str | None) -> dict[str, Any] | None:
+    """What `--ref` says, in the words that jobs have for it."""
+    ref = reference(text)
+    return {"refType": _JOB_REFERENCES[ref["refType"]], "value": ref["value"]} if ref else None
 
 
 def upload_folder(server: Server, project_id: str, folder: Path) -> str:
@@ -132,16 +145,18 @@ def follow_job(server: Server, job_id: str, stream: str = "complete") -> int:
 
 def log_pages(server: Server, job_id: str, stream: str, *, follow: bool) -> Iterator[int]:
     """Prints a job's log page by page, yielding the number of lines; ends when the log is complete."""
-    cursor, said = "0", ""
+    cursor, said, last = "0", "", ""
     while True:
         reply = server.get(f"/api/jobs/beta/jobs/{job_id}/logs", logType=stream, latestTimeNano=cursor)
         content = reply["logs"]["logContent"]
         for line in content:
             _print_line(line)
+            last = line["log"]
         cursor = reply["metadata"]["pagination"].get("latestTimeNano", cursor)
         if reply["logs"]["isComplete"] or (not follow and not content):
-            if problem := reply["logs"].get("problem"):
-                err.print(f"[red]{problem}[/]", highlight=False)
+            problem = reply["logs"].get("problem")
+            if problem and problem not in last:
+                err.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
             return
         yield len(content)
         if not content:
@@ -160,18 +175,8 @@ def _say_wait(server: Server, job_id: str, said: str) -> str:
     details = server.get(f"/api/jobs/beta/jobs/{job_id}")["job"].get("queuedJobStatusDetails")
     explanation = str(details["explanation"]) if details else ""
     if explanation and explanation != said:
-        err.print(f"[dim]{explanation}[/]", highlight=False)
+        err.print(explanation, style="dim", markup=False, highlight=False, soft_wrap=True)
     return explanation or said
-
-
-def _environment_id(server: Server, wanted: str | None) -> str | None:
-    if wanted is None:
-        return None
-    found = server.get("/api/environments/beta/environments", limit=1000)["environments"]
-    for environment in found:
-        if wanted in {environment["id"], environment["name"]}:
-            return str(environment["id"])
-    raise CommandError(f"There is no environment {wanted}; there are: {', '.join(e['name'] for e in found)}.")
 
 
 def _packed(folder: Path) -> Iterator[bytes]:

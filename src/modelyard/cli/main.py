@@ -5,7 +5,19 @@ import sys
 import typer
 
 from modelyard import __version__
-from modelyard.cli import backup, demo, doctor, events, jobs, serve, users
+from modelyard.cli import (
+    backup,
+    demo,
+    doctor,
+    events,
+    files,
+    git_credentials,
+    jobs,
+    organizations,
+    projects,
+    serve,
+    users,
+)
 from modelyard.cli.connection import CommandError
 from modelyard.cli.output import error
 
@@ -19,10 +31,15 @@ app.command("run", context_settings={"ignore_unknown_options": True})(jobs.run)
 app.command("logs")(jobs.logs)
 app.command("jobs")(jobs.list_jobs)
 app.command("events")(events.events)
+app.command("download")(files.download)
+app.command("history")(files.history)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.add_typer(projects.app, name="project")
+app.add_typer(organizations.app, name="org")
+app.add_typer(git_credentials.app, name="git-credential")
 app.add_typer(users.app, name="user")
 
 

@@ -1,19 +1,29 @@
-"""What commands print: tables and progress for people, JSON for machines."""
+"""What commands print: tables and sentences for people, JSON for machines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
 
+GAP = "  "
+NARROWEST = 12
+
 
 def error(message: str) -> None:
-    """One sentence on standard error."""
-    err.print(f"[bold red]modelyard:[/] {message}", highlight=False, soft_wrap=True)
+    """One sentence on standard error, about what went wrong."""
+    err.print(Text.assemble(("modelyard:", "bold red"), " ", message), soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One sentence on standard error, about what was done."""
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def as_json(value: Any) -> None:
@@ -21,21 +31,70 @@ def as_json(value: Any) -> None:
     print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
-    """Rows under headings."""
-    shown = Table(*columns, title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        shown.add_row(*row)
-    out.print(shown)
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], flexible: Collection[str] = ()) -> None:
+    """Rows under headings, in which names and ids stay whole.
+
+    On a terminal that is too narrow the cells of the `flexible` columns are folded; elsewhere a row is a line.
+    """
+    cells = _plain_rows(columns, rows)
+    widths = _widths(cells)
+    if out.is_terminal:
+        _narrow(widths, [place for place, name in enumerate(columns) if name in flexible])
+    _print(cells, widths)
 
 
 def lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Rows under headings as a log has them: one line each, whole, however wide the terminal is."""
-    cells = [columns, *([_plain(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells = _plain_rows(columns, rows)
+    _print(cells, _widths(cells))
+
+
+def fields(values: Mapping[str, str]) -> None:
+    """One thing by its fields; those without a value are left out."""
+    shown = {name: value for name, value in values.items() if value}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        line = Text.assemble((name.ljust(width), "bold"), GAP, _plain(value))
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def brief(text: str, longest: int = 100) -> str:
+    """The first line of a text, or as much of it as has room in a list."""
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= longest else first[: longest - 3] + "..."
+
+
+def _plain_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    return [list(columns), *([_plain(cell) for cell in row] for row in rows)]
+
+
+def _widths(cells: list[list[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+
+
+def _narrow(widths: list[int], flexible: list[int]) -> None:
+    """Takes from the widest flexible columns what the terminal has no room for."""
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - out.width
+    while excess > 0 and (place := max(flexible, key=widths.__getitem__, default=None)) is not None:
+        if widths[place] <= NARROWEST:
+            return
+        widths[place] -= 1
+        excess -= 1
+
+
+def _print(cells: list[list[str]], widths: list[int]) -> None:
     for number, row in enumerate(cells):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        out.print(line, style=None if number else "bold", markup=False, highlight=False, soft_wrap=True)
+        folded = [_folded(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for parts in zip_longest(*folded, fillvalue=""):
+            padded = [part + " " * (width - cell_len(part)) for part, width in zip(parts, widths, strict=True)]
+            line = Text(GAP.join(padded).rstrip(), style="" if number else "bold")
+            out.print(line, highlight=False, soft_wrap=True)
+
+
+def _folded(cell: str, width: int) -> list[str]:
+    if cell_len(cell) <= width:
+        return [cell]
+    return [line.plain.rstrip() for line in Text(cell).wrap(out, width, overflow="fold")]
 
 
 def _plain(text: str) -> str:

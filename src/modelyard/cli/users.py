@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from modelyard.cli.connection import CommandError, Server
-from modelyard.cli.output import as_json, err, out, table
+from modelyard.cli.connection import Server
+from modelyard.cli.finding import find_account
+from modelyard.cli.options import Json
+from modelyard.cli.output import as_json, out, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Accounts and their API keys.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("create")
@@ -24,7 +25,7 @@ def create(
     if json:
         as_json({"id": created["user"]["id"], "userName": name, "apiKey": created["apiKey"]})
     else:
-        err.print(f"Made the account {name}. Its API key, shown only now:", highlight=False)
+        say(f"Made the account {name}. Its API key, shown only now:")
         out.print(created["apiKey"], highlight=False)
 
 
@@ -38,6 +39,7 @@ def list_users(json: Json = False) -> None:
         table(
             ["NAME", "FULL NAME", "E-MAIL", "ID"],
             ([user["userName"], user["fullName"], user.get("email", ""), user["id"]] for user in users),
+            flexible=["FULL NAME", "E-MAIL"],
         )
 
 
@@ -45,19 +47,19 @@ def list_users(json: Json = False) -> None:
 def keys(name: str, json: Json = False) -> None:
     """List the live API keys of an account, with their last use."""
     server = Server.find()
-    found = server.get(f"/v4/users/{_id_of(server, name)}/apiKeys")
+    found = server.get(f"/v4/users/{find_account(server, name)['id']}/apiKeys")
     if json:
         as_json(found)
     else:
         rows = ([key["id"], key["label"], _moment(key.get("lastUsedAt"))] for key in found)
-        table(["ID", "LABEL", "LAST USED"], rows)
+        table(["ID", "LABEL", "LAST USED"], rows, flexible=["LABEL"])
 
 
 @app.command("new-key")
 def new_key(name: str, label: Annotated[str, typer.Option(help="What the key is for.")] = "") -> None:
     """Make another API key and print it, this once."""
     server = Server.find()
-    created = server.post(f"/v4/users/{_id_of(server, name)}/apiKeys", {"label": label})
+    created = server.post(f"/v4/users/{find_account(server, name)['id']}/apiKeys", {"label": label})
     out.print(created["apiKey"], highlight=False)
 
 
@@ -65,16 +67,9 @@ def new_key(name: str, label: Annotated[str, typer.Option(help="What the key is 
 def revoke_key(name: str, key_id: str) -> None:
     """End an API key at once."""
     server = Server.find()
-    server.delete(f"/v4/users/{_id_of(server, name)}/apiKeys/{key_id}")
-    err.print(f"The key {key_id} is ended.", highlight=False)
+    server.delete(f"/v4/users/{find_account(server, name)['id']}/apiKeys/{key_id}")
+    say(f"The key {key_id} is ended.")
 
 
 def _moment(epoch_ms: int | None) -> str:
     return datetime.fromtimestamp(epoch_ms / 1000).astimezone().isoformat(" ", "minutes") if epoch_ms else "never"
-
-
-def _id_of(server: Server, name: str) -> str:
-    for user in server.get("/v4/users"):
-        if user["userName"].lower() == name.lower():
-            return str(user["id"])
-    raise CommandError(f"There is no account {name}.")

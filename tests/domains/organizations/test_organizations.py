@@ -101,6 +101,14 @@ async def test_admins_change_who_is_in_it_and_members_do_not(
     assert roles(await join(admin, lab, ada)) == {ada.id: "member", bob.id: "admin"}
 
 
+async def test_members_leave_by_themselves(ada: Person, bob: Person, lab: dict[str, Any]) -> None:
+    path = f"{ORGS}/{lab['id']}/user"
+    await bob.delete(path, memberToRemoveId=bob.id, expect=404)
+    await join(ada, lab, bob)
+    assert roles((await bob.delete(path, memberToRemoveId=bob.id))["org"]) == {ada.id: "admin"}
+    await bob.get(f"{ORGS}/{lab['id']}", expect=404)
+
+
 async def test_the_last_admin_stays(ada: Person, bob: Person, lab: dict[str, Any]) -> None:
     path = f"{ORGS}/{lab['id']}/user"
     await join(ada, lab, bob)
@@ -167,6 +175,8 @@ async def test_members_own_the_projects_of_their_organization(
     await bob.delete(f"/v4/projects/{made['id']}", expect=404)
     await ada.delete(f"/v4/projects/{made['id']}")
     await admin.post("/v4/projects", body)
+    based = body | {"name": "based", "mainRepository": {"uri": "https://git.example.org/m.git"}}
+    assert (await ada.post("/v4/projects", based))["mainRepository"]["name"] == "m"
     public = {"name": "x", "description": "", "visibility": "Private", "ownerId": lab["id"]}
     assert "person" in (await ada.post("/api/projects/beta/projects", public, expect=400))["message"]
 

@@ -156,7 +156,12 @@ async def test_a_searchable_project_is_found_but_not_readable(ada: Person, bob: 
     await let(ada, made, admin, "contributor")
     found = next(one for one in (await bob.get(PROJECTS))["projects"] if one["name"] == "findable")
     assert found["collaborators"] == []
-    assert "ListProject" in (await bob.get(f"{V1}/{made['id']}", expect=403))["message"]
+    by_name = {"ownerName": "ada", "projectName": "findable"}
+    known = await bob.get("/v4/gateway/projects/findProjectByOwnerAndName", **by_name)
+    assert (known["id"], known["collaborators"]) == (made["id"], [])
+    message = (await bob.get(f"{V1}/{made['id']}", expect=403))["message"]
+    assert "ListProject" in message
+    assert "accessRequests" in message
 
 
 async def test_an_archived_project_is_gone_and_its_name_is_free(

@@ -89,11 +89,11 @@ def github(folder: Path, certificate: tuple[Path, Path], clone_url: Callable[[st
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    runner = web.AppRunner(_application(standin))
+    runner = web.AppRunner(_application(standin), shutdown_timeout=0.1)
 
     async def start() -> int:
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context, shutdown_timeout=0.1).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
         return int(runner.addresses[0][1])
 
     port = asyncio.run_coroutine_threadsafe(start(), loop).result(20)

@@ -227,3 +227,42 @@ async def _pass_on(source: Any, target: Any) -> None:
         while piece := await source.read(65536):
             target.write(piece)
             await target.drain()
+
+
+class Proxy:
+    """A proxy that tunnels to loopback whatever host it is asked for; `asked` are those hosts."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.asked: list[str] = []
+
+
+@contextlib.contextmanager
+def connect_proxy() -> Iterator[Proxy]:
+    """Tunnels until the end of the block."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        host, _, port = head.split()[1].decode().rpartition(":")
+        proxy.asked.append(host)
+        there, back = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.wait(
+            [asyncio.ensure_future(_pass_on(reader, back)), asyncio.ensure_future(_pass_on(there, writer))],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        writer.close()
+        back.close()
+
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(tunnel, "127.0.0.1", 0), loop).result(20)
+    proxy = Proxy(server.sockets[0].getsockname()[1])
+    try:
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

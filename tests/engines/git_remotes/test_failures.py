@@ -5,7 +5,6 @@ import os
 import socket
 from pathlib import Path
 
-import psutil
 import pytest
 
 from modelyard.engines.git_remotes import (
@@ -18,6 +17,7 @@ from modelyard.engines.git_remotes import (
 from modelyard.engines.git_remotes.local import LocalGitRemotes
 from modelyard.kit.errors import BadRequest
 from tests.engines.git_remotes.conftest import RULES
+from tests.engines.git_remotes.processes import exchanging
 from tests.engines.git_remotes.repositories import Repository, git
 from tests.engines.git_remotes.servers import GitServer
 
@@ -89,7 +89,7 @@ async def test_a_remote_that_is_too_slow(
     hasty = LocalGitRemotes(tmp_path / "mirrors", RULES, str(certificate[0]), timeout_seconds=0.7)
     server.hangs.set()
     assert "longer than 0.7 seconds" in await _failure(hasty, address)
-    assert psutil.Process().children(recursive=True) == []
+    assert exchanging() == []
 
 
 async def test_a_cancelled_fetch_leaves_no_process(
@@ -98,11 +98,11 @@ async def test_a_cancelled_fetch_leaves_no_process(
     server.hangs.set()
     work = asyncio.create_task(remotes.fetch("r", address, None, HEAD))
     await asyncio.to_thread(server.waiting.wait, 30)
-    assert psutil.Process().children(recursive=True)
+    assert exchanging()
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
-    assert psutil.Process().children(recursive=True) == []
+    assert exchanging() == []
     server.hangs.clear()
     assert await remotes.fetch("r", address, None, HEAD)
 

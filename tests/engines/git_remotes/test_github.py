@@ -23,7 +23,7 @@ from modelyard.kit.errors import BadRequest
 from tests.engines.git_remotes.conftest import RULES
 from tests.engines.git_remotes.github_standin import TOKEN, StandIn, github
 from tests.engines.git_remotes.repositories import Repository, git
-from tests.engines.git_remotes.servers import GitServer
+from tests.engines.git_remotes.servers import GitServer, connect_proxy
 
 SECRET = AccessToken(TOKEN)
 HEAD = Reference("Head")
@@ -87,7 +87,8 @@ async def test_only_a_token_will_do(host: GitHub, secret: Secret) -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "template"),
     [
-        ("", "x", None), ("a/b", "x", None), ("..", "x", None), ("-a", "x", None), ("a", "", None), ("a", "..", None),
+        ("", "x", None), ("a/b", "x", None), ("..", "x", None), ("-a", "x", None), ("a", "", None),
+        ("a", "..", None),
         ("a", "x/y", None), ("a", "x?y", None), ("a", "x.git", None), ("a", "x" * 101, None), ("a", "ü", None),
         ("a", "x", "../y"), ("a", "x", "b/c/d"), ("a", "x", "b/.."), ("a", "x", "b/"),
     ],
@@ -162,3 +163,12 @@ async def test_the_same_rules_of_hosts_apply(standin: StandIn, certificate: tupl
 async def test_a_host_that_is_away(certificate: tuple[Path, Path]) -> None:
     with pytest.raises(RemoteFailure, match="cannot be reached"):
         await GitHub("https://localhost:9/api/v3", RULES).clone_url(SECRET, "ada", "code")
+
+
+async def test_through_the_proxy_of_the_machine(
+    host: GitHub, server: GitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect_proxy() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        assert await host.create_repository(SECRET, "ada", "new", "public", None) == server.url("ada/new.git")
+        assert set(proxy.asked) == {"localhost"}

@@ -13,6 +13,7 @@ import pytest
 
 from modelyard.engines.git_remotes import Address, Fetched, Reference, RemoteFailure
 from modelyard.engines.git_remotes.local import LocalGitRemotes
+from tests.engines.git_remotes.processes import exchanging
 from tests.engines.git_remotes.repositories import Repository, git
 from tests.engines.git_remotes.servers import GitServer
 
@@ -154,7 +155,7 @@ async def test_kill_9_of_git_in_the_middle(
     server.hangs.set()
     work = asyncio.create_task(remotes.fetch("r", address, None, Reference("Branch", "main")))
     await asyncio.to_thread(server.waiting.wait, 30)
-    for child in psutil.Process().children(recursive=True):
+    for child in exchanging():
         child.kill()
     with pytest.raises(RemoteFailure, match="was killed"):
         await work

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import threading
 import time
@@ -24,7 +25,8 @@ from modelyard.engines.git_remotes import (
 from modelyard.engines.git_remotes.failures import failure_of
 from modelyard.engines.git_remotes.local import LocalGitRemotes
 from tests.engines.git_remotes.conftest import RULES
-from tests.engines.git_remotes.servers import GitServer, git_server
+from tests.engines.git_remotes.processes import exchanging
+from tests.engines.git_remotes.servers import GitServer, connect_proxy, git_server
 
 HEAD = Reference("Head")
 TOKEN = "s3cret-t0ken"
@@ -86,7 +88,7 @@ async def test_while_git_works_the_secret_is_in_its_environment_alone(
     closed_server.hangs.set()
     work = asyncio.create_task(remotes.fetch("r", address, AccessToken(TOKEN), Reference("Branch", "main")))
     await asyncio.to_thread(closed_server.waiting.wait, 30)
-    children = psutil.Process().children(recursive=True)
+    children = exchanging()
     assert children
     for child in children:
         environment = child.environ()
@@ -191,6 +193,44 @@ async def test_the_judged_address_is_the_used_one(
     strict = LocalGitRemotes(tmp_path / "strict", AddressRules(), str(server.ca_file))
     with pytest.raises(RemoteFailure, match=r"git\.example\.test is an internal address"):
         await strict.fetch("r", address, None, HEAD)
+
+
+async def test_through_a_proxy_that_alone_knows_the_host(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def getaddrinfo(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror
+
+    rules = AddressRules()
+    named = LocalGitRemotes(tmp_path / "named", rules, str(server.ca_file))
+    address = parse_address(server.url("code.git", "git.example.test"), rules)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with connect_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert await named.fetch("r", address, None, Reference("Branch", "main"))
+        assert set(proxy.asked) == {"git.example.test"}
+        monkeypatch.setenv("NO_PROXY", "git.example.test")
+        with pytest.raises(RemoteFailure, match="was not found"):
+            await named.fetch("r", address, None, HEAD)
+
+
+async def test_an_old_git_reaches_only_what_the_administrator_names(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "bin" / "git"
+    old.parent.mkdir()
+    real = shutil.which("git")
+    old.write_text(
+        f'#!/bin/sh\ncase " $* " in *" version "*) echo git version 2.34.1 ;; *) exec {real} "$@" ;; esac\n'
+    )
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    by_network = LocalGitRemotes(tmp_path / "mirrors", RULES, str(server.ca_file))
+    address = parse_address(server.url("code.git", "localhost"), RULES)
+    with pytest.raises(RemoteFailure, match=r"version 2\.37 or later"):
+        await by_network.fetch("r", address, None, HEAD)
+    by_name = LocalGitRemotes(tmp_path / "mirrors", AddressRules(["localhost"]), str(server.ca_file))
+    assert await by_name.fetch("r", address, None, HEAD)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -24,6 +23,7 @@ from modelyard.engines.git_remotes import (
 )
 from modelyard.engines.git_remotes.local import LocalGitRemotes
 from tests.engines.git_remotes.conftest import RULES
+from tests.engines.git_remotes.processes import exchanging
 from tests.engines.git_remotes.repositories import Repository, git
 from tests.engines.git_remotes.servers import SshServer, ssh_server
 
@@ -76,7 +76,7 @@ async def test_the_key_is_in_no_command_line(remotes: LocalGitRemotes) -> None:
         address = parse_address(f"ssh://git@127.0.0.1:{silent.getsockname()[1]}/code.git", RULES)
         work = asyncio.create_task(remotes.fetch("r", address, KEY, reference("Branch", "main")))
         await asyncio.to_thread(silent.accept)
-        children = psutil.Process().children(recursive=True)
+        children = exchanging()
         assert any(child.name() == "ssh" for child in children)
         for child in children:
             everything = " ".join([*child.cmdline(), *child.environ().values()])

@@ -1,7 +1,7 @@
 """Public operations on organizations."""
 
 from modelyard.domains.organizations import queries, service
-from modelyard.domains.organizations.access import OrganizationAccess, organization_with
+from modelyard.domains.organizations.access import OrganizationAccess, leaving, organization_with
 from modelyard.domains.organizations.queries import Organization
 from modelyard.domains.organizations.wire import (
     NewOrganizationV1,
@@ -77,13 +77,13 @@ async def add_user_to_org(
 @operation(
     "DELETE",
     "/api/organizations/v1/organizations/{organizationId:str}/user",
-    guard=organization_with(Right.EDIT_MEMBERS),
+    guard=leaving,
     tag=TAG,
 )
 async def remove_user_from_org(
     access: OrganizationAccess, tx: Transaction, memberToRemoveId: str
 ) -> OrganizationEnvelopeV1:
-    """Remove a member from an organization."""
+    """Remove a member from an organization, or leave it."""
     return _envelope(await service.remove_member(tx, access.caller, access.organization, memberToRemoveId))
 
 

@@ -59,7 +59,7 @@ def _keep_an_admin(roles: dict[str, OrganizationRole]) -> None:
 async def _require_person(tx: Transaction, user_id: str) -> None:
     user = await find_user(tx, user_id)
     if user is None or user.kind != "individual":
-        raise BadRequest(f"There is no person with the id {user_id[:100]}; only people can be members.")
+        raise BadRequest(f"The account {user_id[:100]} is not a person here; only people can be members.")
 
 
 async def _current(tx: Transaction, organization_id: str) -> Organization:

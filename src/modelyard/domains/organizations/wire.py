@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from msgspec import UNSET, Meta, UnsetType
 
 from modelyard.domains.organizations.queries import Organization
-from modelyard.domains.users import AccountName, OrganizationRole
+from modelyard.domains.users import OrganizationRole
 from modelyard.kit.wire import MetadataV1, PaginatedMetadataV1, Wire
 
 
@@ -19,7 +19,7 @@ class OrganizationMemberV1(Wire):
 class NewOrganizationV1(Wire):
     """Body of createOrg; whoever makes an organization is an admin of it, listed or not."""
 
-    name: AccountName
+    name: str
     members: Annotated[list[OrganizationMemberV1], Meta(max_length=10_000)]
 
 

@@ -20,7 +20,7 @@ def demand(project: Project, *rights: Right) -> Project:
     if missing:
         raise Forbidden(
             f"This needs the right {', '.join(missing)} in the project {project.owner_name}/{project.name};"
-            " ask its owner for a role that has it."
+            f" ask its owner for a role that has it (POST /v4/projects/{project.id}/accessRequests)."
         )
     return project
 

@@ -7,6 +7,7 @@ from litestar.params import Body
 
 from modelyard.domains.projects import queries, service
 from modelyard.domains.projects.access import project_by_id, project_by_name, project_with
+from modelyard.domains.projects.code_repositories import service as code_repositories
 from modelyard.domains.projects.legacy_wire import (
     NewDescription,
     NewPrivateProject,
@@ -20,6 +21,7 @@ from modelyard.domains.projects.legacy_wire import (
 from modelyard.domains.projects.queries import Project, Tag
 from modelyard.domains.projects.service import ProjectRequest
 from modelyard.domains.users import Caller, Right, authenticated, authenticated_with
+from modelyard.engines.git_remotes import AddressRules
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
@@ -30,7 +32,7 @@ TAG = "Projects (private)"
 
 
 async def _load_by_name(caller: Caller, db: Database, ownerName: str, projectName: str) -> Project:
-    return await project_by_name(db, caller, ownerName, projectName, Right.LIST_PROJECT)
+    return await project_by_name(db, caller, ownerName, projectName)
 
 
 async def _load_tag(caller: Caller, db: Database, tagId: str) -> Tag:
@@ -45,7 +47,8 @@ async def _load_tag(caller: Caller, db: Database, tagId: str) -> Tag:
     return tag
 
 
-_found_by_name = Guard("project", _load_by_name, rights=(Right.LIST_PROJECT,), scope="project")
+# Whoever may know of a project finds it; what they may then read of it is for the other operations to say.
+_found_by_name = Guard("project", _load_by_name, scope="project")
 _found_tag = Guard("tag", _load_tag, rights=(Right.LIST_PROJECT,), scope="project")
 
 
@@ -76,8 +79,10 @@ async def list_related_projects(
     guard=authenticated_with(Right.CREATE_PROJECT, Right.USE_FILE_STORAGE),
     tag=TAG,
 )
-async def add_project(caller: Caller, tx: Transaction, data: NewPrivateProject) -> PrivateProject:
-    """Make a project with its collaborators and tags."""
+async def add_project(
+    caller: Caller, tx: Transaction, address_rules: AddressRules, data: NewPrivateProject
+) -> PrivateProject:
+    """Make a project with its collaborators, tags and main repository, for oneself or an organization."""
     wanted = ProjectRequest(
         name=data.name,
         description=data.description or "",
@@ -89,6 +94,9 @@ async def add_project(caller: Caller, tx: Transaction, data: NewPrivateProject) 
     for one in data.collaborators or []:
         await service.add_collaborator(tx, caller, project, one.collaborator_id, one.project_role)
     tags = await service.add_tags(tx, caller, project, data.tags.tag_names if data.tags else [])
+    if data.main_repository:
+        code = await code_repositories.checked(tx, address_rules, caller, data.main_repository)
+        await code_repositories.attach(tx, caller, project, code, is_main=True)
     made = await queries.find_visible(tx, caller, project.id)
     return PrivateProject.of(made or project, tags)
 

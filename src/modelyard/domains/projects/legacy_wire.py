@@ -5,6 +5,10 @@ from typing import Annotated, Self
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from modelyard.domains.projects.code_repositories.wire import (
+    NewProjectGitRepositoryV1,
+    ProjectGitRepositoryV1,
+)
 from modelyard.domains.projects.queries import NamedCollaborator as NamedCollaboratorRow
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.queries import Tag as TagRow
@@ -35,6 +39,7 @@ class NewPrivateProject(Wire):
     collaborators: list["PrivateCollaborator"] | None = None
     tags: TagNames | None = None
     billing_tag: BillingTagV1 | None = None
+    main_repository: NewProjectGitRepositoryV1 | None = None
 
 
 class PrivateCollaborator(Wire):
@@ -151,11 +156,13 @@ class PrivateProject(Wire):
     is_restricted: bool
     created: int | UnsetType
     billing_tag: BillingTagV1 | UnsetType = UNSET
+    main_repository: ProjectGitRepositoryV1 | UnsetType = UNSET
 
     @classmethod
     def of(cls, project: Project, tags: list[TagRow]) -> Self:
         """A project as its caller may see it, with those of the tags that are its own."""
         readable = Right.LIST_PROJECT in project.rights
+        main = project.main_repository if readable else None
         return cls(
             id=project.id,
             name=project.name,
@@ -178,4 +185,5 @@ class PrivateProject(Wire):
             is_restricted=project.is_restricted,
             created=epoch_ms(project.created_at),
             billing_tag=BillingTagV1(tag=project.billing_tag) if project.billing_tag and readable else UNSET,
+            main_repository=ProjectGitRepositoryV1.of(main) if main else UNSET,
         )

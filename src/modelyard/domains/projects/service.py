@@ -113,7 +113,9 @@ async def owner_of(db: Executor, caller: Caller, wanted: ProjectRequest) -> User
         raise BadRequest("There is no account with the id or name that is given as owner.")
     if owner.kind == "organization":
         if not wanted.organization_may_own:
-            raise BadRequest("An organization cannot own a new project; give a person as owner.")
+            raise BadRequest(
+                "This operation takes a person as owner; POST /v4/projects makes projects for an organization."
+            )
         if not await belongs_to(db, caller.id, owner.id):
             caller.demand(Right.MANAGE_ORGANIZATIONS)
     elif owner.id != caller.id:

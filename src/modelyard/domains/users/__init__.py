@@ -28,14 +28,13 @@ from modelyard.domains.users.service import (
     ensure_administrator,
     on_user_created,
 )
-from modelyard.domains.users.wire import AccountName, NewUser
+from modelyard.domains.users.wire import NewUser
 
 __all__ = [
     "ORGANIZATION_RIGHTS",
     "PLATFORM_RIGHTS",
     "PROJECT_RIGHTS",
     "VISIBILITY_RIGHTS",
-    "AccountName",
     "Caller",
     "NewUser",
     "OrganizationRole",

@@ -31,6 +31,7 @@ async def list_accounts(caller: Caller, db: Database) -> list[UserSummary]:
             user_name=user.user_name,
             full_name=f"{user.first_name} {user.last_name}".strip() or user.user_name,
             email=present(user.email) if caller.is_admin or user.id == caller.id else UNSET,
+            kind=user.kind,
         )
         for user in await queries.list_accounts(db)
     ]

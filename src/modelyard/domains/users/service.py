@@ -1,5 +1,6 @@
 """Rules of accounts: creation, the first administrator, keys."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from modelyard.domains.users import queries
@@ -11,6 +12,8 @@ from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.ids import new_id
 
 ADMIN_KEY_LABEL = "first administrator"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
 
 Created = Callable[[Transaction, User], Awaitable[None]]
 _followers: list[Created] = []
@@ -62,6 +65,11 @@ async def create_organization_account(tx: Transaction, actor: events.Actor, name
 
 
 async def _add(tx: Transaction, user: User) -> None:
+    if not _NAME.fullmatch(user.user_name):
+        raise BadRequest(
+            "The name of an account is 1 to 100 letters, digits, dots, dashes, underscores or @, and begins with a"
+            " letter or digit."
+        )
     if not await queries.add_user(tx, user):
         raise BadRequest(f"The name {user.user_name} is taken by another account; choose another one.")
 

@@ -9,7 +9,6 @@ from modelyard.domains.users.queries import ApiKey, User
 from modelyard.kit.wire import MetadataV1, PaginatedMetadataV1, Wire, epoch_ms, present
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
-AccountName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
 
 
 class UserV1(Wire):
@@ -61,7 +60,7 @@ class PaginatedUserEnvelopeV1(Wire):
 class NewUser(Wire):
     """Body of account creation."""
 
-    user_name: AccountName
+    user_name: str
     email: Annotated[str, Meta(max_length=320)] | None = None
     first_name: Name | None = None
     last_name: Name | None = None
@@ -108,9 +107,10 @@ class CreatedApiKey(Wire):
 
 
 class UserSummary(Wire):
-    """An account as the private user list has it."""
+    """An account as the private user list has it; its kind is individual or organization."""
 
     id: str
     user_name: str
     full_name: str
     email: str | UnsetType
+    kind: str

@@ -71,7 +71,7 @@ class LocalGitStore:
         target = self._path(target_id)
         if not target.is_dir():
             source, tip = self._open(source_id), pygit2.Oid(hex=self.head(source_id))
-            with self._building(copies.COPY) as building:
+            with self._building(copies.COPY) as building, copies.disk_errors():
                 repository = pygit2.init_repository(str(building), bare=True, initial_head=MAIN)
                 copies.fill(source, tip, repository)
                 repository.references.create(f"refs/heads/{MAIN}", tip)

@@ -58,7 +58,7 @@ class Connector:
         self._rules = rules
         self._ca_file = ca_file
         self._version: tuple[int, ...] | None = None
-        self._swept = False
+        self._prepared = False
 
     @property
     def home(self) -> Path:
@@ -160,19 +160,21 @@ class Connector:
         return Connection(address.uri, host, (), environment, tuple(hidden_words(secret)), secret_given=True)
 
     def _prepare(self) -> None:
-        """What connections need in `root`; written anew only where it is missing or older than its source."""
+        """What connections need in `root`; the certificates are followed when their file changes."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._swept:
+        first = not self._prepared
+        if first:
             _sweep(self._root)
-            self._swept = True
-        script = self._root / "askpass"
-        if not script.exists() or script.read_text() != _ASKPASS:
-            _write(script, _ASKPASS.encode(), 0o700)
-        if not self._ca_file:
-            return
+            _write(self._root / "askpass", _ASKPASS.encode(), 0o700)
+        if self._ca_file:
+            self._trust(always=first)
+        self._prepared = True
+
+    def _trust(self, *, always: bool) -> None:
+        """Puts the named certificates and the system's into one file."""
         trusted, own = self._root / "trusted.pem", Path(self._ca_file).expanduser()
         try:
-            if not trusted.exists() or trusted.stat().st_mtime <= own.stat().st_mtime:
+            if always or not trusted.exists() or trusted.stat().st_mtime <= own.stat().st_mtime:
                 _write(trusted, own.read_bytes() + b"\n" + _system_certificates(), 0o600)
         except OSError:
             raise RemoteFailure(

@@ -141,10 +141,12 @@ async def push(contact: Contact, *, force: bool) -> None:
 
 async def _side_by_side(*works: Coroutine[Any, Any, str]) -> Sequence[str]:
     """Waits for all; when one fails the others are stopped before the failure goes on."""
-    tasks = [asyncio.ensure_future(work) for work in works]
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         return await asyncio.gather(*tasks)
     finally:
+        # gather does not wait for those it cancelled; a second cancel would disturb their tidying up.
         for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            if not task.cancelling():
+                task.cancel()
+        await asyncio.wait(tasks)

@@ -57,7 +57,7 @@ async def checked(
     given = wanted.default_ref
     ref_type = given.ref_type if given else GitReferenceTypeV1.HEAD
     name = wanted.name or address.suggested_name
-    if SafePath(name) != name or "/" in name or name.startswith("-") or not name.isprintable() or len(name) > 100:
+    if not _is_folder_name(name):
         raise BadRequest("name: the name of a repository is that of one folder, of at most 100 characters.")
     if wanted.git_credential_id:
         await own_credential(db, caller.id, wanted.git_credential_id, address.host, address.protocol)
@@ -69,6 +69,13 @@ async def checked(
         or _PROVIDERS.get(address.host or "", GitServiceProviderV1.UNKNOWN),
         credential_id=wanted.git_credential_id or None,
     )
+
+
+def _is_folder_name(name: str) -> bool:
+    try:
+        return SafePath(name) == name and "/" not in name and name.isprintable() and 0 < len(name) <= 100
+    except BadRequest:
+        return False
 
 
 async def main_code(

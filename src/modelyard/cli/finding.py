@@ -1,0 +1,143 @@
+"""From the names that people type to what the server has; each raises CommandError for what is not there."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from modelyard.cli.connection import CommandError, Refused, Server
+
+Found = dict[str, Any]
+
+_REFERENCES = {"branch": "Branch", "tag": "Tag", "commit": "Commit"}
+
+
+def myself(server: Server) -> Found:
+    """The account that the key belongs to."""
+    found: Found = server.get("/api/users/v1/self")["user"]
+    return found
+
+
+def find_account(server: Server, name: str) -> Found:
+    """A person or an organization by name."""
+    return _one(server.get("/v4/users"), name, "account", key="userName")
+
+
+def account_names(server: Server) -> dict[str, str]:
+    """The name of every account by its id."""
+    return {account["id"]: account["userName"] for account in server.get("/v4/users")}
+
+
+def find_organization(server: Server, name: str) -> Found:
+    """An organization by name, with its members."""
+    missing = CommandError(f"There is no organization {name}, or you are not a member of it.")
+    account = next((one for one in server.get("/v4/users") if _same(one["userName"], name)), None)
+    if account is None:
+        raise missing
+    try:
+        found: Found = server.get(f"/api/organizations/v1/organizations/{account['id']}")["org"]
+    except Refused as refusal:
+        if refusal.status == 404:
+            raise missing from None
+        raise
+    return found
+
+
+def find_project(server: Server, name: str | None) -> Found:
+    """A project by `owner/name`, or by name among one's own; without a name one's quick-start."""
+    owner, project = _owner_and_name(server, "quick-start" if name is None else name)
+    path = "/v4/gateway/projects/findProjectByOwnerAndName"
+    try:
+        found: Found = server.get(path, ownerName=owner, projectName=project)
+    except Refused as refusal:
+        if name is None and refusal.status == 404:
+            raise CommandError("You have no project quick-start any more; name one with --project.") from None
+        raise
+    return found
+
+
+def find_listed_project(server: Server, name: str) -> Found:
+    """As `find_project`, also when one may know of the project without reading it."""
+    try:
+        return find_project(server, name)
+    except Refused as refusal:
+        if refusal.status != 403:
+            raise
+        owner, project = _owner_and_name(server, name)
+        for one in server.pages("/api/projects/beta/projects", "projects"):
+            if _same(one["ownerUsername"], owner) and _same(one["name"], project):
+                return one
+        raise
+
+
+def find_environment(server: Server, wanted: str) -> Found:
+    """An environment by name or id."""
+    listed = server.pages("/api/environments/beta/environments", "environments")
+    return _one(listed, wanted, "environment", show=True)
+
+
+def find_credential(server: Server, wanted: str) -> Found:
+    """One's own git credential by name or id."""
+    return _one(credentials(server), wanted, "git credential", show=True)
+
+
+def credentials(server: Server) -> list[Found]:
+    """All of one's own git credentials."""
+    found: list[Found] = server.get(f"/api/users/beta/credentials/{myself(server)['id']}")["credentials"]
+    return found
+
+
+def find_repository(server: Server, project_id: str, wanted: str) -> Found:
+    """A git repository of a project by name or id."""
+    return _one(repositories(server, project_id), wanted, "git repository", show=True)
+
+
+def repositories(server: Server, project_id: str) -> list[Found]:
+    """The git repositories of a project, the main one first; `isMain` says which it is."""
+    path = f"/api/projects/v1/projects/{project_id}"
+    main = server.get(path)["project"].get("mainRepository")
+    imported = server.pages(f"{path}/repositories", "repositories")
+    return [*([main | {"isMain": True}] if main else []), *(one | {"isMain": False} for one in imported)]
+
+
+def reference(text: str | None) -> Found | None:
+    """What `branch:NAME`, `tag:NAME` or `commit:ID` names in a git repository."""
+    if text is None:
+        return None
+    kind, _, value = text.partition(":")
+    if kind.lower() not in _REFERENCES or not value:
+        raise CommandError(f"--ref {text}: give branch:NAME, tag:NAME or commit:ID.")
+    return {"refType": _REFERENCES[kind.lower()], "value": value}
+
+
+def ref_words(repository: Found) -> str:
+    """The default reference of a git repository, as `reference` takes it."""
+    ref = repository["defaultRef"]
+    return f"{ref['refType'].lower()}:{ref['value']}" if ref.get("value") else "default branch"
+
+
+def full_name(project: Found) -> str:
+    """A project as owner/name."""
+    return f"{project['ownerUsername']}/{project['name']}"
+
+
+def _owner_and_name(server: Server, name: str) -> tuple[str, str]:
+    owner, _, project = name.rpartition("/")
+    if not project:
+        raise CommandError(f"'{name}' names no project; give name or owner/name.")
+    return owner or myself(server)["userName"], project
+
+
+def _one(entries: Iterable[Found], wanted: str, kind: str, *, key: str = "name", show: bool = False) -> Found:
+    """The entry with this id, or the only one with this name; `show` tells which there are if there is none."""
+    known = list(entries)
+    found = [one for one in known if one["id"] == wanted] or [one for one in known if _same(one[key], wanted)]
+    if len(found) > 1:
+        ids = ", ".join(one["id"] for one in found)
+        raise CommandError(f"There is more than one {kind} named {wanted}; give one of the ids {ids}.")
+    if found:
+        return found[0]
+    names = ", ".join(dict.fromkeys(one[key] for one in known))
+    raise CommandError(f"There is no {kind} {wanted}" + (f"; there are: {names}." if show and names else "."))
+
+
+def _same(one: str, other: str) -> bool:
+    return one.lower() == other.lower()
