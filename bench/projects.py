@@ -35,18 +35,18 @@ def measure() -> None:
     """Interleaves the two sides of every pair."""
     with modelyard() as full, modelyard() as empty:
         asyncio.run(crowd.seed(full))
-        heads = ("p50", "p50", "p99", "p99", "ratio of p99", "budget")
-        rows = [_row(*pair) for pair in _lists(full, 5, 500)]
-        table("Projects, by a person who sees 5 and one who sees 500 of 10,000", [("what", *heads), *rows])
-        rows = [_row(*pair) for pair in _other_lists(full)]
-        table("Other lists, by a person in 1 organization and one in 20", [("what", *heads), *rows])
-        rows = [_row(*pair) for pair in _point_reads(full, empty)]
-        table("One project, on an empty server and on the full one", [("what", *heads), *rows])
-        rows = [_row(*pair) for pair in _administrators(full, empty)]
-        table("Lists of an administrator, on an empty server and on the full one", [("what", *heads), *rows])
+        _table("Projects, by a person who sees 5 and one who sees 500 of 10,000", "5", "500", _lists(full, 5, 500))
+        _table("Other lists, by a person in 1 organization and one in 20", "1", "20", _other_lists(full))
+        _table("One project, on an empty and a full server", "empty", "full", _point_reads(full, empty))
+        _table("An administrator, on an empty and a full server", "empty", "full", _administrators(full, empty))
         asyncio.run(crowd.open_projects(full, 9_000))
-        rows = [_row(*pair) for pair in _lists(full, 9_001, 9_050)]
-        table("Projects, when 9,000 of the 10,000 are public, by the same people", [("what", *heads), *rows])
+        pairs = _lists(full, 9_001, 9_050)
+        _table("Projects, by the same people, when 9,000 of the 10,000 are public", "9,001", "9,050", pairs)
+
+
+def _table(title: str, left: str, right: str, pairs: list[tuple[str, str, Request, Request]]) -> None:
+    heads = ("what", f"p50, {left}", f"p50, {right}", f"p99, {left}", f"p99, {right}", "ratio of p99", "budget")
+    table(title, [heads, *(_row(*pair) for pair in pairs)])
 
 
 def _lists(server: Server, few: int, many: int) -> list[tuple[str, str, Request, Request]]:
