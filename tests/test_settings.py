@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from modelyard.git_hosting import check_git_settings
 from modelyard.settings import BadSettings, Settings, load_settings
 
 
@@ -50,3 +51,22 @@ def test_an_unknown_field_of_the_file_is_named(tmp_path: Path) -> None:
 def test_every_setting_is_described() -> None:
     schema = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
     assert [name for name, about in schema.items() if not about.get("description")] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"MODELYARD_GIT_ALLOWED_HOSTS": "git.example.org,not a host"}, "not a host"),
+        ({"MODELYARD_GIT_ALLOWED_PATHS": "relative"}, "relative"),
+        ({"MODELYARD_GITHUB_API_URL": "http://api.github.com"}, "github_api_url"),
+        ({"MODELYARD_GITHUB_API_URL": "https://127.0.0.1/api/v3"}, "github_api_url"),
+    ],
+)
+def test_git_settings_that_cannot_be_used_stop_the_start(wrong: dict[str, str], named: str) -> None:
+    with pytest.raises(BadSettings, match=named):
+        check_git_settings(load_settings(wrong))
+
+
+def test_git_settings_may_name_a_host_and_github() -> None:
+    good = {"MODELYARD_GIT_ALLOWED_HOSTS": "127.0.0.0/8", "MODELYARD_GITHUB_API_URL": "https://api.github.com"}
+    check_git_settings(load_settings(good))

@@ -40,10 +40,9 @@ from modelyard.engines.compute.machine import machine
 from modelyard.engines.git import GitStore
 from modelyard.engines.git.local import LocalGitStore
 from modelyard.engines.git_remotes import AddressRules, GitHost, GitRemotes
-from modelyard.engines.git_remotes.local import LocalGitRemotes
-from modelyard.engines.git_remotes.unconfigured import NoGitHost
 from modelyard.engines.logs import LogStore
 from modelyard.engines.logs.local import LocalLogStore
+from modelyard.git_hosting import address_rules, git_host, git_remotes
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, connect
 from modelyard.kit.description import JsonDescription
@@ -55,6 +54,19 @@ from modelyard.kit.paging import page_of_ten
 from modelyard.settings import Settings
 
 COPIES_AT_ONCE = 2
+
+# What handlers and guards may take by name: made with the application, one for all requests.
+HELD: dict[str, type] = {
+    "db": Database,
+    "git": GitStore,
+    "uploads": Uploads,
+    "copies": Throttle,
+    "remotes": GitRemotes,
+    "address_rules": AddressRules,
+    "git_host": GitHost,
+    "log_store": LogStore,
+    "vault": Vault,
+}
 
 OPERATIONS = operations_of(
     platform,
@@ -84,21 +96,12 @@ OPERATIONS = operations_of(
 def create_app(settings: Settings, dsn: str) -> Litestar:
     """The application over the database at `dsn`; it opens and closes its connections with its lifespan."""
     dependencies = {
-        "db": Provide(_database, sync_to_thread=False),
         "page": Provide(page_of_ten, sync_to_thread=False),
         "caller": Provide(_caller),
-        "git": Provide(_git, sync_to_thread=False),
-        "uploads": Provide(_uploads, sync_to_thread=False),
-        "copies": Provide(_copies, sync_to_thread=False),
-        "remotes": Provide(_remotes, sync_to_thread=False),
-        "address_rules": Provide(_address_rules, sync_to_thread=False),
-        "git_host": Provide(_git_host, sync_to_thread=False),
-        "log_store": Provide(_log_store, sync_to_thread=False),
-        "vault": Provide(_vault, sync_to_thread=False),
     }
     return Litestar(
         route_handlers=OPERATIONS,
-        dependencies=dependencies,
+        dependencies=dependencies | {name: _held(name, kind) for name, kind in HELD.items()},
         exception_handlers={Exception: render_failure},
         lifespan=[_opened(settings, dsn)],
         openapi_config=_description(),
@@ -124,12 +127,9 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.uploads = Uploads(settings.home_path / "uploads", settings.max_upload_bytes)
         app.state.uploads.sweep(2 * settings.upload_timeout_seconds)
         app.state.copies = Throttle(COPIES_AT_ONCE)
-        rules = AddressRules(settings.git_allowed_hosts, settings.git_allowed_paths)
-        app.state.address_rules = rules
-        app.state.remotes = LocalGitRemotes(
-            settings.home_path / "git", rules, settings.git_ca_file, settings.git_timeout_seconds
-        )
-        app.state.git_host = _configured_git_host(settings, rules)
+        app.state.address_rules = address_rules(settings)
+        app.state.remotes = git_remotes(settings, app.state.address_rules)
+        app.state.git_host = git_host(settings, app.state.address_rules)
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
@@ -153,63 +153,19 @@ async def _fill(db: Database, git: GitStore, vault: Vault, settings: Settings) -
     await settle_copies(db, git)
 
 
-def _configured_git_host(settings: Settings, rules: AddressRules) -> GitHost:
-    if not settings.github_api_url:
-        return NoGitHost()
-    # Its HTTP client takes longer to import than all of the rest to start.
-    from modelyard.engines.git_remotes.github import GitHub  # noqa: PLC0415
-
-    return GitHub(settings.github_api_url, rules, settings.git_ca_file)
-
-
-def _database(state: State) -> Database:
-    database: Database = state.db
-    return database
-
-
 # A function of its own: Litestar refuses the same one at two layers, and guards provide `authenticate` too.
 async def _caller(request: Request[Any, Any, State], db: Database) -> Caller:
     return await authenticate(request, db)
 
 
-def _git(state: State) -> GitStore:
-    store: GitStore = state.git
-    return store
+def _held(name: str, kind: type) -> Provide:
+    """What the application holds by this name from its start to its end."""
 
+    def give(state: State) -> Any:
+        return state[name]
 
-def _uploads(state: State) -> Uploads:
-    uploads: Uploads = state.uploads
-    return uploads
-
-
-def _copies(state: State) -> Throttle:
-    throttle: Throttle = state.copies
-    return throttle
-
-
-def _remotes(state: State) -> GitRemotes:
-    remotes: GitRemotes = state.remotes
-    return remotes
-
-
-def _address_rules(state: State) -> AddressRules:
-    rules: AddressRules = state.address_rules
-    return rules
-
-
-def _git_host(state: State) -> GitHost:
-    host: GitHost = state.git_host
-    return host
-
-
-def _log_store(state: State) -> LogStore:
-    store: LogStore = state.log_store
-    return store
-
-
-def _vault(state: State) -> Vault:
-    vault: Vault = state.vault
-    return vault
+    give.__annotations__["return"] = kind
+    return Provide(give, sync_to_thread=False)
 
 
 def _without_logging(config: AppConfig) -> AppConfig:

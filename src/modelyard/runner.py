@@ -19,9 +19,8 @@ from modelyard.engines.compute.local import LocalCompute
 from modelyard.engines.compute.machine import machine
 from modelyard.engines.compute.sandbox import interpreter_mounts
 from modelyard.engines.git.local import LocalGitStore
-from modelyard.engines.git_remotes import AddressRules
-from modelyard.engines.git_remotes.local import LocalGitRemotes
 from modelyard.engines.logs.local import LocalLogStore
+from modelyard.git_hosting import address_rules, git_remotes
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, connect
 from modelyard.kit.errors import Unavailable
@@ -42,8 +41,7 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     if db is None:
         return
     vault = Vault.open(home / "secret.key")
-    rules = AddressRules(settings.git_allowed_hosts, settings.git_allowed_paths)
-    remotes = LocalGitRemotes(home / "git", rules, settings.git_ca_file, settings.git_timeout_seconds)
+    rules = address_rules(settings)
     here = machine()
     node = Node(_node_name(home), here.cores, here.memory_bytes, here.gpus)
     await _register(db, node)
@@ -56,7 +54,7 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         compute=compute,
         builder=builder,
         vault=vault,
-        code=CodeFetcher(db, vault, remotes, rules),
+        code=CodeFetcher(db, vault, git_remotes(settings, rules), rules),
         runs=home / "runs",
         api_host=settings.public_url or f"http://127.0.0.1:{settings.port}",
         interpreter_mounts=interpreter_mounts,

@@ -135,6 +135,8 @@ def test_organizations_own_projects_for_their_members(ada: Somebody, grace: Some
     assert [row[:2] for row in grace.does("org", "list").rows] == [["vision", "2"]]
     assert "EditMembers" in grace.is_refused("org", "add", "vision", "ada")
     grace.does("project", "create", "detector", "--owner", "vision")
+    grace.does("project", "create", "tracker", "--owner", "vision", "--git", GIT)
+    assert GIT in ada.does("project", "show", "vision/tracker").out
     assert "vision/detector" in ada.does("project", "list").out
     ada.does("org", "remove", "vision", "grace")
     assert "vision/detector" not in grace.does("project", "list").out
@@ -184,7 +186,6 @@ def test_a_run_of_a_git_based_project_uploads_nothing(ada: Somebody, served: Pat
 
 
 def test_git_based_projects_that_cannot_be(ada: Somebody, tmp_path: Path) -> None:
-    ada.does("org", "create", "robotics")
     for words, reason in {
         ("x", "--git", GIT, "--ref", "next"): "branch:NAME",
         ("x", "--ref", "branch:next"): "--git",
@@ -192,7 +193,6 @@ def test_git_based_projects_that_cannot_be(ada: Somebody, tmp_path: Path) -> Non
         ("x", "--git", "https://127.0.0.1/x"): "git_allowed_hosts",
         ("x", "--git", "/tmp/x"): "git_allowed_paths",
         ("x", "--git", GIT, "--credential", "nothing"): "no git credential nothing",
-        ("x", "--git", GIT, "--owner", "robotics"): "project copy x --owner robotics",
     }.items():
         assert reason in ada.is_refused("project", "create", *words)
     assert "no main git repository" in ada.is_refused("run", "--ref", "tag:v1", "--", "true", cwd=tmp_path)

@@ -54,20 +54,6 @@ def find_project(server: Server, name: str | None) -> Found:
     return found
 
 
-def find_listed_project(server: Server, name: str) -> Found:
-    """As `find_project`, also when one may know of the project without reading it."""
-    try:
-        return find_project(server, name)
-    except Refused as refusal:
-        if refusal.status != 403:
-            raise
-        owner, project = _owner_and_name(server, name)
-        for one in server.pages("/api/projects/beta/projects", "projects"):
-            if _same(one["ownerUsername"], owner) and _same(one["name"], project):
-                return one
-        raise
-
-
 def find_environment(server: Server, wanted: str) -> Found:
     """An environment by name or id."""
     listed = server.pages("/api/environments/beta/environments", "environments")

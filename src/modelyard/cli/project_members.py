@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from modelyard.cli.connection import Server
-from modelyard.cli.finding import find_account, find_listed_project, find_project, full_name
+from modelyard.cli.finding import find_account, find_project, full_name
 from modelyard.cli.options import ROLES, AccountName, Json, ProjectName, RoleName
 from modelyard.cli.output import as_json, say, table
 
@@ -58,7 +58,7 @@ def request_access(
 ) -> None:
     """Ask the owner of a project for a role in it; the owner finds the request with `modelyard events`."""
     server = Server.find()
-    found = find_listed_project(server, project)
+    found = find_project(server, project)
     body = {"projectRole": role, "message": message}
     server.post(f"/v4/projects/{found['id']}/accessRequests", body)
     say(f"You have asked to be {role} in {full_name(found)}; the owner finds that among its events.")

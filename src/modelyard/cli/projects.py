@@ -1,6 +1,6 @@
 """`modelyard project`: projects themselves."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +10,6 @@ from modelyard.cli.connection import CommandError, Server
 from modelyard.cli.finding import (
     find_account,
     find_credential,
-    find_organization,
     find_project,
     full_name,
     ref_words,
@@ -67,18 +66,16 @@ def create(
     if git is None and (ref or credential):
         raise CommandError("--ref and --credential are for a project with --git URI.")
     server = Server.find()
-    body = {"name": name, "description": description, "visibility": visibility}
-    if git is None:
-        body |= {"ownerId": find_account(server, owner)["id"]} if owner else {}
-        made = server.post("/v4/projects", body)
-    else:
-        main = {
+    body: dict[str, Any] = {"name": name, "description": description, "visibility": visibility}
+    if owner:
+        body["ownerId"] = find_account(server, owner)["id"]
+    if git is not None:
+        body["mainRepository"] = {
             "uri": git,
             "defaultRef": reference(ref),
             "gitCredentialId": find_credential(server, credential)["id"] if credential else None,
         }
-        body |= {"ownerId": _person(server, owner, name)} if owner else {}
-        made = server.post("/api/projects/beta/projects", body | {"mainRepository": main})["project"]
+    made = server.post("/v4/projects", body)
     if json:
         as_json(made)
     else:
@@ -175,16 +172,3 @@ def describe(project: ProjectName, description: str) -> None:
     found = find_project(server, project)
     server.put(f"/v4/projects/{found['id']}/description", {"description": description})
     say(f"The description of {full_name(found)} is replaced.")
-
-
-def _person(server: Server, owner: str, name: str) -> str:
-    """The id of a person who is to own a git-based project."""
-    account = find_account(server, owner)
-    try:
-        find_organization(server, owner)
-    except CommandError:
-        return str(account["id"])
-    raise CommandError(
-        f"An organization cannot own a new git-based project. Make it without --owner, then copy it:"
-        f" modelyard project copy {name} --owner {owner}"
-    )

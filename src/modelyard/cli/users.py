@@ -37,8 +37,11 @@ def list_users(json: Json = False) -> None:
         as_json(users)
     else:
         table(
-            ["NAME", "FULL NAME", "E-MAIL", "ID"],
-            ([user["userName"], user["fullName"], user.get("email", ""), user["id"]] for user in users),
+            ["NAME", "KIND", "FULL NAME", "E-MAIL", "ID"],
+            (
+                [user["userName"], user["kind"], user["fullName"], user.get("email", ""), user["id"]]
+                for user in users
+            ),
             flexible=["FULL NAME", "E-MAIL"],
         )
 

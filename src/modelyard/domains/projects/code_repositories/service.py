@@ -73,7 +73,8 @@ async def checked(
 
 def _is_folder_name(name: str) -> bool:
     try:
-        return SafePath(name) == name and "/" not in name and name.isprintable() and 0 < len(name) <= 100
+        plain = SafePath(name) == name and "/" not in name and not name.startswith("-")
+        return plain and name.isprintable() and 0 < len(name) <= 100
     except BadRequest:
         return False
 
