@@ -151,12 +151,14 @@ async def list_visible(db: Executor, caller: Caller, page: Page) -> Listed[Proje
     return Listed(rows, total)
 
 
-_POPULARITY = "(SELECT count(*) FROM project_collaborators k WHERE k.project_id = p.id)"
+_SHOWN = f"{_LIVE} AND (p.status = 'active' OR $3)"
+_MOST_POPULAR = "ORDER BY (SELECT count(*) FROM project_collaborators k WHERE k.project_id = p.id) DESC, p.id DESC"
+_POPULAR = f"SELECT p.id FROM projects p WHERE {_SHOWN} AND {_OPEN} {_MOST_POPULAR} LIMIT {SUGGESTIONS}"
 _RELATIONSHIPS = {
     "owned": f"{_OWNED} ORDER BY p.id DESC",
     "collaborating": f"{_MEMBER} AND NOT {_OWNED} ORDER BY p.id DESC",
     "suggesting": f"{_OPEN} AND caller.roles = '{{}}' ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
-    "popular": f"{_OPEN} ORDER BY {_POPULARITY} DESC, p.id DESC LIMIT {SUGGESTIONS}",
+    "popular": f"p.id = ANY(ARRAY({_POPULAR})) {_MOST_POPULAR}",
 }
 RELATIONSHIPS = frozenset(_RELATIONSHIPS)
 
@@ -168,7 +170,7 @@ async def list_related(db: Executor, caller: Caller, relationship: str, *, show_
     """
     return await db.rows(
         Project,
-        f"{_SELECT} {_LIVE} AND (p.status = 'active' OR $3) AND {_RELATIONSHIPS[relationship]}",
+        f"{_SELECT} {_SHOWN} AND {_RELATIONSHIPS[relationship]}",
         caller.id, caller.is_admin, show_completed,
     )  # fmt: skip
 
