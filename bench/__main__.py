@@ -1,8 +1,8 @@
-"""`python -m bench [start reads jobs lists files]`: runs the measurements and prints their tables."""
+"""`python -m bench [start reads jobs lists files projects]`: runs the measurements and prints their tables."""
 
 import sys
 
-from bench import files, jobs, lists, reads, start
+from bench import files, jobs, lists, projects, reads, start
 
 MEASUREMENTS = {
     "start": start.measure,
@@ -10,6 +10,7 @@ MEASUREMENTS = {
     "jobs": jobs.measure,
     "lists": lists.measure,
     "files": files.measure,
+    "projects": projects.measure,
 }
 
 if __name__ == "__main__":

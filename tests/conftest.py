@@ -3,17 +3,20 @@
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
-from modelyard.kit.db import Database, connect
+from modelyard.kit.db import Database, Executor, connect
 from modelyard.kit.migrations import migrate
 from modelyard.settings import Settings
 from tests.client import Modelyard, Person
 from tests.postgres import throw_away_server
+
+Cost = Callable[[Awaitable[Any]], Awaitable[int]]
 
 _numbers = itertools.count()
 
@@ -91,3 +94,25 @@ async def ada(modelyard: Modelyard) -> Person:
 async def bob(modelyard: Modelyard) -> Person:
     """Another practitioner."""
     return await modelyard.person("bob")
+
+
+@pytest.fixture
+def cost(monkeypatch: pytest.MonkeyPatch) -> Cost:
+    """How many statements something runs: `await cost(ada.get(...))`.
+
+    A key's first use within a minute notes that it was used: who is counted has asked before.
+    """
+    statements: list[str] = []
+    run = Executor._run
+
+    async def counted(self: Executor, method: Any, sql: str, args: Any) -> Any:
+        statements.append(sql)
+        return await run(self, method, sql, args)
+
+    async def measure(request: Awaitable[Any]) -> int:
+        statements.clear()
+        await request
+        return len(statements)
+
+    monkeypatch.setattr(Executor, "_run", counted)
+    return measure

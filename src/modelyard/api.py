@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 
 import structlog
@@ -37,6 +38,8 @@ async def serve(settings: Settings, dsn: str) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=15_000),
     )
     async with app.lifespan():
+        # What is there now stays: the collector need not look through it, which takes longer than most requests.
+        gc.freeze()
         log.info("serving", host=settings.host, port=settings.port)
         serving = asyncio.create_task(server.serve())
         stopping = asyncio.create_task(stop.wait())

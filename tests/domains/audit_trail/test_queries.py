@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from modelyard.domains.users import issue_run_token
-from modelyard.kit.db import Database, Executor
+from modelyard.kit.db import Database
 from tests.client import Modelyard, Person
+from tests.conftest import Cost
 from tests.domains.audit_trail.conftest import EVENTS, actions, newest
 from tests.domains.projects.conftest import let, make
 
@@ -156,21 +157,10 @@ async def test_a_run_of_an_administrator_is_no_administrator(admin: Person, mode
 
 
 async def test_a_page_costs_two_queries_beside_authentication_and_guard(
-    admin: Person, ada: Person, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    admin: Person, ada: Person, project: dict[str, Any], cost: Cost
 ) -> None:
     everything = {"actorName": "ada", "targetName": "churn", "withinProjectName": "churn", "startTimestamp": 1}
     for person in (admin, ada):
         await person.get(EVENTS, withinProjectId=project["id"])
-    statements: list[str] = []
-    run = Executor._run
-
-    async def counted(self: Executor, method: Any, sql: str, args: Any) -> Any:
-        statements.append(sql)
-        return await run(self, method, sql, args)
-
-    monkeypatch.setattr(Executor, "_run", counted)
-    await admin.get(EVENTS, **everything)
-    assert len(statements) == 3
-    statements.clear()
-    await ada.get(EVENTS, withinProjectId=project["id"], **everything)
-    assert len(statements) == 4
+    assert await cost(admin.get(EVENTS, **everything)) == 3
+    assert await cost(ada.get(EVENTS, withinProjectId=project["id"], **everything)) == 4

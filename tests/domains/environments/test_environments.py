@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.client import Person
+from tests.conftest import Cost
 from tests.engines.test_builds import wheel
 
 LIST = "/api/environments/beta/environments"
@@ -119,3 +120,8 @@ async def test_the_same_content_is_there_at_once(ada: Person) -> None:
     log = await ada.get(path)
     assert log["isComplete"]
     assert any("built before" in line["text"] for line in log["lines"])
+
+
+async def test_a_list_costs_three_queries_beside_authentication(ada: Person, cost: Cost) -> None:
+    await _make(ada)
+    assert await cost(ada.get(LIST)) == 4

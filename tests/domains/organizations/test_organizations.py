@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from modelyard.kit.db import Database, Executor
+from modelyard.kit.db import Database
 from tests.client import Modelyard, Person
+from tests.conftest import Cost
 from tests.domains.projects.conftest import let, make
 
 ORGS = "/api/organizations/v1/organizations"
@@ -188,17 +189,22 @@ async def test_changes_are_events(ada: Person, bob: Person, lab: dict[str, Any],
 
 
 async def test_lists_cost_two_queries_beside_authentication(
-    ada: Person, lab: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ada: Person, bob: Person, admin: Person, lab: dict[str, Any], cost: Cost
 ) -> None:
-    await found(ada, "second")
-    await ada.get(ORGS)
-    statements: list[str] = []
-    run = Executor._run
+    await found(ada, "second", member=bob)
+    await admin.get(f"{ORGS}/all")
+    assert await cost(ada.get(ORGS)) == 3
+    assert await cost(admin.get(f"{ORGS}/all", nameFilter="a", userIdFilter=bob.id)) == 3
+    assert await cost(ada.get(f"{ORGS}/{lab['id']}")) == 2
 
-    async def counted(self: Executor, method: Any, sql: str, args: Any) -> Any:
-        statements.append(sql)
-        return await run(self, method, sql, args)
 
-    monkeypatch.setattr(Executor, "_run", counted)
-    await ada.get(ORGS)
-    assert len(statements) == 3
+async def test_a_page_has_the_organizations_of_its_window_with_all_their_members(
+    ada: Person, bob: Person, admin: Person
+) -> None:
+    for name in ("Delta", "alpha", "Charlie", "bravo"):
+        await found(ada, name, member=bob)
+    page = await bob.get(ORGS, offset=1, limit=2)
+    assert [one["name"] for one in page["orgs"]] == ["bravo", "Charlie"]
+    assert [roles(one) for one in page["orgs"]] == [{ada.id: "admin", bob.id: "member"}] * 2
+    assert page["metadata"]["totalCount"] == 4
+    assert [one["name"] for one in (await admin.get(f"{ORGS}/all", offset=3))["orgs"]] == ["Delta"]

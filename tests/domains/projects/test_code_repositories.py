@@ -6,6 +6,7 @@ import pytest
 
 from modelyard.settings import Settings
 from tests.client import Person
+from tests.conftest import Cost
 from tests.domains.projects.conftest import let, make
 
 V1 = "/api/projects/v1/projects"
@@ -198,3 +199,11 @@ async def test_folders_of_the_server_are_refused_unless_allowed(
     ada: Person, project: dict[str, Any], allowed: Any
 ) -> None:
     assert "git_allowed_paths" in (await add(ada, project, uri=f"{allowed}/lib.git", expect=400))["message"]
+
+
+async def test_a_list_costs_two_queries_beside_authentication_and_guard(
+    ada: Person, project: dict[str, Any], cost: Cost
+) -> None:
+    for number in range(3):
+        await add(ada, project, name=f"lib-{number}")
+    assert await cost(ada.get(f"{V1}/{project['id']}/repositories")) == 4

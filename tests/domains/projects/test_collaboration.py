@@ -4,6 +4,7 @@ from typing import Any
 
 from modelyard.kit.db import Database
 from tests.client import Person
+from tests.conftest import Cost
 from tests.domains.organizations.test_organizations import found
 from tests.domains.projects.conftest import let, make
 
@@ -63,3 +64,11 @@ async def test_visibility_is_the_owners_and_the_description_also_the_contributor
     changed = await ada.get(AUDIT, withinProjectId=project["id"], event="project.visibilityChanged")
     (change,) = changed["events"][0]["targets"][0]["fieldChanges"]
     assert (change["before"], change["after"]) == ("Private", "Public")
+
+
+async def test_a_list_costs_one_query_beside_authentication_and_guard(
+    ada: Person, bob: Person, admin: Person, project: dict[str, Any], cost: Cost
+) -> None:
+    for person in (bob, admin):
+        await let(ada, project, person, "contributor")
+    assert await cost(ada.get("/ada/churn/collaborators")) == 3

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from modelyard.kit.db import Database, Executor
+from modelyard.kit.db import Database
 from tests.client import Modelyard, Person
+from tests.conftest import Cost
 from tests.domains.projects.conftest import let, make
 
 PROJECTS = "/api/projects/beta/projects"
@@ -96,25 +97,48 @@ async def test_a_list_holds_own_shared_and_open_projects_newest_first(
     await bob.get(PROJECTS, offset=-1, expect=400)
 
 
-async def test_a_list_costs_two_queries_beside_authentication(
-    ada: Person, monkeypatch: pytest.MonkeyPatch
+async def test_every_way_into_a_project_is_listed_as_it_is_read(
+    ada: Person, bob: Person, admin: Person, modelyard: Modelyard
 ) -> None:
+    wanted = {"name": "lab", "members": [{"userId": bob.id, "organizationRole": "member"}]}
+    lab = (await ada.post("/api/organizations/v1/organizations", wanted))["org"]
+    made = [await make(ada, f"{kind}-{way}", kind) for kind in ("Private", "Searchable") for way in range(4)]
+    made += [await make(bob, "own"), await make(bob, "own-open", "Public"), await make(ada, "gone", "Public")]
+    for one in (made[1], made[3], made[5], made[7]):
+        await let(ada, one, bob, "contributor")
+    for one in (made[2], made[3], made[6], made[7]):
+        await ada.post(f"{V1}/{one['id']}/collaborators", {"id": lab["id"], "role": "resultsConsumer"})
+    made.append(await ada.post("/v4/projects", {"name": "labs", "visibility": "Private", "ownerId": lab["id"]}))
+    await ada.delete(f"{PROJECTS}/{made[10]['id']}")
+    stranger = await modelyard.person("eve")
+    for person, count in ((ada, 10), (bob, 10), (stranger, 5), (admin, 11)):
+        readable = []
+        for one in reversed(made):
+            response = await person.request("GET", f"{V1}/{one['id']}")
+            readable += [one["id"]] if response.status_code != 404 else []
+        pages = [(await person.get(PROJECTS, offset=offset, limit=3)) for offset in range(0, 15, 3)]
+        listed = [one["id"] for page in pages for one in page["projects"] if one["name"] != "quick-start"]
+        assert listed == readable
+        assert len(readable) == count
+        assert {page["metadata"]["totalCount"] for page in pages} == {
+            len([x for p in pages for x in p["projects"]])
+        }
+
+
+async def test_a_list_costs_two_queries_beside_authentication(ada: Person, cost: Cost) -> None:
     for number in range(3):
         await make(ada, f"p{number}")
-    await ada.get(PROJECTS)
-    statements: list[str] = []
-    run = Executor._run
+    assert await cost(ada.get(PROJECTS)) == 3
+    for relationship in ("Owned", "Collaborating", "Suggesting", "Popular"):
+        assert await cost(ada.get("/v4/gateway/projects", relationship=relationship)) == 3
 
-    async def counted(self: Executor, method: Any, sql: str, args: Any) -> Any:
-        statements.append(sql)
-        return await run(self, method, sql, args)
 
-    monkeypatch.setattr(Executor, "_run", counted)
-    await ada.get(PROJECTS)
-    assert len(statements) == 3
-    statements.clear()
-    await ada.get("/v4/gateway/projects", relationship="Owned")
-    assert len(statements) == 3
+async def test_one_project_costs_one_query_beside_authentication(ada: Person, bob: Person, cost: Cost) -> None:
+    made = await make(ada, "churn", "Public")
+    await let(ada, made, bob, "contributor")
+    for person in (ada, bob):
+        await person.get("/api/users/v1/self")
+        assert await cost(person.get(f"{V1}/{made['id']}")) == 2
 
 
 async def test_an_unknown_and_an_invisible_project_look_the_same(

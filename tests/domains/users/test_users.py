@@ -1,6 +1,7 @@
 """Accounts, keys and who may see what of them."""
 
 from tests.client import Modelyard, Person
+from tests.conftest import Cost
 
 
 async def test_self_tells_who_is_asking(ada: Person) -> None:
@@ -70,3 +71,10 @@ async def test_keys_are_stored_hashed_and_show_their_last_use(ada: Person, model
     assert listed[0]["lastUsedAt"] > 0
     stored = await modelyard.db.value("SELECT string_agg(encode(digest, 'escape'), '') FROM api_keys")
     assert ada.key not in stored
+
+
+async def test_lists_cost_one_or_two_queries_beside_authentication(ada: Person, bob: Person, cost: Cost) -> None:
+    for person in (ada, bob):
+        await person.get("/api/users/v1/self")
+        assert await cost(person.get("/api/users/v1/users")) == 3
+        assert await cost(person.get("/v4/users")) == 2

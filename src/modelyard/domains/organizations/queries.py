@@ -40,7 +40,7 @@ SELECT o.id, o.user_name AS name,
 FROM users o WHERE """
 
 _WHERE = "o.kind = 'organization' AND o.deactivated_at IS NULL"
-_OF_USER = "EXISTS (SELECT FROM organization_members b WHERE b.organization_id = o.id AND b.user_id = $1)"
+_OF_USER = "o.id = ANY(ARRAY(SELECT b.organization_id FROM organization_members b WHERE b.user_id = $1))"
 
 
 async def find_organization(db: Executor, organization_id: str) -> Organization | None:
@@ -60,9 +60,13 @@ async def list_all(db: Executor, name_part: str | None, user_id: str | None, pag
 
 
 async def _list(db: Executor, condition: str, args: tuple[str | None, ...], page: Page) -> Listed[Organization]:
+    # The window is cut first, so that the members of organizations before it are not read.
+    window = (
+        f"SELECT o.id FROM users o WHERE {_WHERE} AND {condition} ORDER BY lower(o.user_name) LIMIT $3 OFFSET $4"
+    )
     rows = await db.rows(
         Organization,
-        f"{_SELECT} {_WHERE} AND {condition} ORDER BY lower(o.user_name) LIMIT $3 OFFSET $4",
+        f"{_SELECT} o.id = ANY(ARRAY({window})) ORDER BY lower(o.user_name)",
         *args, page.rows, page.offset,
     )  # fmt: skip
     total = await db.value(f"SELECT count(*) FROM users o WHERE {_WHERE} AND {condition}", *args)

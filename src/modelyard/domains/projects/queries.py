@@ -78,33 +78,41 @@ class NewProject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # $1 is the caller's account, $2 whether it administers the platform. What is given to an organization is
-# given to its members, so that each rule asks for all accounts that somebody acts for.
+# given to its members, so that each rule asks for all accounts that somebody acts for. A project is visible to
+# those who have a role in it, and to everybody when it is open.
 _ACCOUNTS = """ARRAY(SELECT $1::text UNION ALL
     SELECT b.organization_id FROM organization_members b WHERE b.user_id = $1)"""
+_OWNED = f"p.owner_id = ANY({_ACCOUNTS})"
+_SHARED = f"FROM project_collaborators m WHERE m.account_id = ANY({_ACCOUNTS})"
+_MEMBER = f"p.id = ANY(ARRAY(SELECT m.project_id {_SHARED}))"
+_OPEN = "p.visibility <> 'Private'"
+_LIVE = "p.archived_at IS NULL"
+# OFFSET 0 has the roles looked up once, for what is selected and for what is asked of them.
 _SELECT = f"""
 SELECT p.id, p.owner_id, o.user_name AS owner_name, o.kind AS owner_kind, p.name, p.description, p.visibility,
     p.status, p.is_blocked, p.blocked_reason, p.completed_message, p.results_branch, p.is_restricted,
     p.billing_tag, p.default_environment_id, p.default_environment_revision_spec, p.default_hardware_tier_id,
-    p.template, p.created_at, p.archived_at, $2::boolean AS for_admin,
-    ARRAY(SELECT 'owner' WHERE p.owner_id = ANY({_ACCOUNTS}) UNION ALL
-        SELECT m.role FROM project_collaborators m
-        WHERE m.project_id = p.id AND m.account_id = ANY({_ACCOUNTS})) AS roles,
+    p.template, p.created_at, p.archived_at, $2::boolean AS for_admin, caller.roles,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.account_id, 'role', c.role)
         ORDER BY c.account_id), '[]') FROM project_collaborators c WHERE c.project_id = p.id) AS collaborators,
     (SELECT to_jsonb(r) FROM code_repositories r WHERE r.project_id = p.id AND r.is_main) AS main_code
-FROM projects p JOIN users o ON o.id = p.owner_id
+FROM projects p JOIN users o ON o.id = p.owner_id CROSS JOIN LATERAL (
+    SELECT ARRAY(SELECT 'owner' WHERE {_OWNED} UNION ALL SELECT m.role {_SHARED} AND m.project_id = p.id) AS roles
+    OFFSET 0) caller
 WHERE """
-
-_OWNED = f"p.owner_id = ANY({_ACCOUNTS})"
-_MEMBER = f"""p.id = ANY(ARRAY(
-    SELECT v.project_id FROM project_collaborators v WHERE v.account_id = ANY({_ACCOUNTS})))"""
-_OPEN = "p.visibility <> 'Private'"
-_LIVE = "p.archived_at IS NULL"
 
 
 def _visible(caller: Caller) -> str:
-    # Every branch has an index; an administrator's rule is other SQL, so that each keeps its own plan.
-    return _LIVE if caller.is_admin else f"{_LIVE} AND ({_OWNED} OR {_MEMBER} OR {_OPEN})"
+    return _LIVE if caller.is_admin else f"{_LIVE} AND ({_OPEN} OR caller.roles <> '{{}}')"
+
+
+def _visible_ids(caller: Caller, newest: str = "") -> str:
+    """The projects of which `_visible` is true, each way in by its index; `newest` bounds those open to all."""
+    ids = f"SELECT p.id FROM projects p WHERE {_LIVE}"
+    if caller.is_admin:
+        return f"{ids} {newest}"
+    return f"""{ids} AND NOT {_OPEN} AND {_OWNED} UNION {ids} AND NOT {_OPEN} AND {_MEMBER}
+        UNION ALL ({ids} AND {_OPEN} {newest})"""
 
 
 async def find_visible(db: Executor, caller: Caller, project_id: str) -> Project | None:
@@ -130,22 +138,27 @@ async def find_project(db: Executor, project_id: str) -> Project | None:
 
 async def list_visible(db: Executor, caller: Caller, page: Page) -> Listed[Project]:
     """One page of the live projects that the caller may know of, newest first."""
+    # The window is cut from ids alone: what else is read of a project is not read of those before the window.
+    ids = _visible_ids(caller, "ORDER BY p.id DESC LIMIT $3::bigint + $4::bigint")
+    window = f"SELECT id FROM ({ids}) visible ORDER BY id DESC LIMIT $3 OFFSET $4"
     rows = await db.rows(
         Project,
-        f"{_SELECT} {_visible(caller)} ORDER BY p.id DESC LIMIT $3 OFFSET $4",
+        f"{_SELECT} p.id = ANY(ARRAY({window})) ORDER BY p.id DESC",
         caller.id, caller.is_admin, page.rows, page.offset,
     )  # fmt: skip
     args = () if caller.is_admin else (caller.id,)
-    total = await db.value(f"SELECT count(*) FROM projects p WHERE {_visible(caller)}", *args)
+    total = await db.value(f"SELECT count(*) FROM ({_visible_ids(caller)}) visible", *args)
     return Listed(rows, total)
 
 
-_POPULARITY = "(SELECT count(*) FROM project_collaborators k WHERE k.project_id = p.id)"
+_SHOWN = f"{_LIVE} AND (p.status = 'active' OR $3)"
+_MOST_POPULAR = "ORDER BY (SELECT count(*) FROM project_collaborators k WHERE k.project_id = p.id) DESC, p.id DESC"
+_POPULAR = f"SELECT p.id FROM projects p WHERE {_SHOWN} AND {_OPEN} {_MOST_POPULAR} LIMIT {SUGGESTIONS}"
 _RELATIONSHIPS = {
     "owned": f"{_OWNED} ORDER BY p.id DESC",
     "collaborating": f"{_MEMBER} AND NOT {_OWNED} ORDER BY p.id DESC",
-    "suggesting": f"{_OPEN} AND NOT {_OWNED} AND NOT {_MEMBER} ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
-    "popular": f"{_OPEN} ORDER BY {_POPULARITY} DESC, p.id DESC LIMIT {SUGGESTIONS}",
+    "suggesting": f"{_OPEN} AND caller.roles = '{{}}' ORDER BY p.id DESC LIMIT {SUGGESTIONS}",
+    "popular": f"p.id = ANY(ARRAY({_POPULAR})) {_MOST_POPULAR}",
 }
 RELATIONSHIPS = frozenset(_RELATIONSHIPS)
 
@@ -157,7 +170,7 @@ async def list_related(db: Executor, caller: Caller, relationship: str, *, show_
     """
     return await db.rows(
         Project,
-        f"{_SELECT} {_LIVE} AND (p.status = 'active' OR $3) AND {_RELATIONSHIPS[relationship]}",
+        f"{_SELECT} {_SHOWN} AND {_RELATIONSHIPS[relationship]}",
         caller.id, caller.is_admin, show_completed,
     )  # fmt: skip
 
@@ -223,18 +236,13 @@ async def set_description(tx: Transaction, project_id: str, description: str) ->
 
 
 async def set_status(
-    tx: Transaction,
-    project_id: str,
-    status: str,
-    is_blocked: bool,
-    blocked_reason: str | None,
-    completed_message: str | None,
+    tx: Transaction, project_id: str, status: str, is_blocked: bool, reason: str | None, message: str | None
 ) -> None:
     """Replaces everything that makes up a project's status."""
     await tx.execute(
         "UPDATE projects SET status = $2, is_blocked = $3, blocked_reason = $4, completed_message = $5"
         " WHERE id = $1",
-        project_id, status, is_blocked, blocked_reason, completed_message,
+        project_id, status, is_blocked, reason, message,
     )  # fmt: skip
 
 
