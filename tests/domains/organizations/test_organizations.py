@@ -181,6 +181,11 @@ async def test_members_own_the_projects_of_their_organization(
     assert "person" in (await ada.post("/api/projects/beta/projects", public, expect=400))["message"]
 
 
+async def test_an_organization_has_no_keys_of_its_own(admin: Person, ada: Person, lab: dict[str, Any]) -> None:
+    await admin.post(f"/v4/users/{lab['id']}/apiKeys", {"label": "x"}, expect=404)
+    await admin.get(f"/api/users/beta/credentials/{lab['id']}", expect=404)
+
+
 async def test_changes_are_events(ada: Person, bob: Person, lab: dict[str, Any], db: Database) -> None:
     await join(ada, lab, bob)
     await ada.delete(f"{ORGS}/{lab['id']}/user", memberToRemoveId=bob.id)

@@ -77,12 +77,15 @@ def authenticated_with(*rights: Right) -> Guard:
 
 
 def user_with(right: Right) -> Guard:
-    """The guard of operations on one account: the account itself, or an administrator."""
+    """The guard of operations on one person's account: that person, or an administrator.
+
+    Organizations have no keys and no credentials of their own; their members act with theirs.
+    """
 
     async def load(caller: Caller, db: Database, userId: str) -> queries.User:
         user = await queries.find_user(db, userId)
-        if user is None:
-            raise NotFound(f"There is no user with the id {userId}.")
+        if user is None or user.kind != "individual":
+            raise NotFound(f"There is no person with the id {userId[:100]}.")
         if user.id != caller.id:
             caller.demand(right)
         return user
