@@ -33,6 +33,8 @@ from modelyard.domains.projects import legacy as projects_legacy
 from modelyard.domains.projects import routes as projects
 from modelyard.domains.projects.code_repositories import routes as code_repositories
 from modelyard.domains.projects.copying import routes as project_copies
+from modelyard.domains.projects.goals import routes as project_goals
+from modelyard.domains.projects.tags import legacy as project_tags
 from modelyard.domains.users import Caller, authenticate, ensure_administrator
 from modelyard.domains.users import legacy as users_legacy
 from modelyard.domains.users import routes as users
@@ -76,6 +78,8 @@ OPERATIONS = operations_of(
     organizations,
     projects,
     projects_legacy,
+    project_goals,
+    project_tags,
     collaboration,
     project_files,
     code_repositories,

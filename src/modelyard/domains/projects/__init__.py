@@ -14,7 +14,8 @@ from modelyard.domains.projects.code_repositories.queries import (
 )
 from modelyard.domains.projects.copying import on_project_copied, settle_copies
 from modelyard.domains.projects.copying.throttle import Throttle
-from modelyard.domains.projects.queries import Goal, Project, find_goal, find_project
+from modelyard.domains.projects.goals.queries import Goal, find_goal
+from modelyard.domains.projects.queries import Project, find_project
 from modelyard.domains.projects.repository import author_of, ensure_repository
 from modelyard.domains.projects.service import set_run_defaults
 from modelyard.domains.projects.uploads import Uploads

@@ -1,4 +1,4 @@
-"""Private routes by which clients find, list, make, archive and tag projects."""
+"""Private routes by which clients find, list, make, change and archive projects."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
 from modelyard.domains.projects import queries, service
-from modelyard.domains.projects.access import project_by_id, project_by_name, project_with
+from modelyard.domains.projects.access import project_by_name, project_with
 from modelyard.domains.projects.code_repositories import service as code_repositories
 from modelyard.domains.projects.legacy_wire import (
     NewDescription,
@@ -14,17 +14,16 @@ from modelyard.domains.projects.legacy_wire import (
     NewVisibility,
     PrivateProject,
     ProjectForm,
-    ProjectTag,
-    TagDetails,
-    TagNames,
 )
-from modelyard.domains.projects.queries import Project, Tag
+from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.service import ProjectRequest
+from modelyard.domains.projects.tags.queries import Tag, tags_of
+from modelyard.domains.projects.tags.service import add_tags
 from modelyard.domains.users import Caller, Right, authenticated, authenticated_with
 from modelyard.engines.git_remotes import AddressRules
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database, Transaction
-from modelyard.kit.errors import BadRequest, NotFound
+from modelyard.kit.errors import BadRequest
 from modelyard.kit.operation import operation
 from modelyard.kit.wire import DeleteEnvelopeV1, deleted
 
@@ -35,27 +34,14 @@ async def _load_by_name(caller: Caller, db: Database, ownerName: str, projectNam
     return await project_by_name(db, caller, ownerName, projectName)
 
 
-async def _load_tag(caller: Caller, db: Database, tagId: str) -> Tag:
-    tag = await queries.find_tag(db, tagId)
-    missing = NotFound(f"There is no tag with the id {tagId[:100]}, or you may not see its project.")
-    if tag is None:
-        raise missing
-    try:
-        await project_by_id(db, caller, tag.project_id, Right.LIST_PROJECT)
-    except NotFound:
-        raise missing from None
-    return tag
-
-
 # Whoever may know of a project finds it; what they may then read of it is for the other operations to say.
 _found_by_name = Guard("project", _load_by_name, scope="project")
-_found_tag = Guard("tag", _load_tag, rights=(Right.LIST_PROJECT,), scope="project")
 
 
 @operation("GET", "/v4/gateway/projects/findProjectByOwnerAndName", guard=_found_by_name, tag=TAG)
 async def find_project_by_owner_and_name(project: Project, db: Database) -> PrivateProject:
     """The project of an owner by its name, whatever their case."""
-    return PrivateProject.of(project, await queries.tags_of(db, [project.id]))
+    return PrivateProject.of(project, await tags_of(db, [project.id]))
 
 
 @operation("GET", "/v4/gateway/projects", guard=authenticated, rights=(Right.LIST_PROJECT,), tag=TAG)
@@ -66,7 +52,7 @@ async def list_related_projects(
     if relationship.lower() not in queries.RELATIONSHIPS:
         raise BadRequest("relationship: give Owned, Collaborating, Suggesting or Popular.")
     found = await queries.list_related(db, caller, relationship.lower(), show_completed=showCompleted)
-    tags = await queries.tags_of(db, [project.id for project in found])
+    tags = await tags_of(db, [project.id for project in found])
     of_project: dict[str, list[Tag]] = {}
     for tag in tags:
         of_project.setdefault(tag.project_id, []).append(tag)
@@ -93,7 +79,7 @@ async def add_project(
     project = await service.create(tx, caller, wanted)
     for one in data.collaborators or []:
         await service.add_collaborator(tx, caller, project, one.collaborator_id, one.project_role)
-    tags = await service.add_tags(tx, caller, project, data.tags.tag_names if data.tags else [])
+    tags = await add_tags(tx, caller, project, data.tags.tag_names if data.tags else [])
     if data.main_repository:
         code = await code_repositories.checked(tx, address_rules, caller, data.main_repository)
         await code_repositories.attach(tx, caller, project, code, is_main=True)
@@ -125,7 +111,7 @@ async def add_project_by_form(
 @operation("GET", "/v4/projects/{projectId:str}", guard=project_with(Right.LIST_PROJECT), tag=TAG)
 async def read_project(project: Project, db: Database) -> PrivateProject:
     """One project with its tags."""
-    return PrivateProject.of(project, await queries.tags_of(db, [project.id]))
+    return PrivateProject.of(project, await tags_of(db, [project.id]))
 
 
 @operation("DELETE", "/v4/projects/{projectId:str}", guard=project_with(Right.ARCHIVE_PROJECT), tag=TAG)
@@ -133,25 +119,6 @@ async def remove_project(project: Project, caller: Caller, tx: Transaction) -> D
     """Archive a project."""
     await service.archive(tx, caller, project)
     return deleted()
-
-
-@operation("POST", "/v4/projects/{projectId:str}/tags", guard=project_with(Right.EDIT), tag=TAG)
-async def add_tags(project: Project, caller: Caller, tx: Transaction, data: TagNames) -> list[ProjectTag]:
-    """Tag a project; tags that it has already stay as they are."""
-    return [ProjectTag.of(tag) for tag in await service.add_tags(tx, caller, project, data.tag_names)]
-
-
-@operation("DELETE", "/v4/projects/{projectId:str}/tags/{tagId:str}", guard=project_with(Right.EDIT), tag=TAG)
-async def remove_tag(project: Project, caller: Caller, tx: Transaction, tagId: str) -> DeleteEnvelopeV1:
-    """Remove a tag from a project."""
-    await service.remove_tag(tx, caller, project, tagId)
-    return deleted()
-
-
-@operation("GET", "/projectTags/{tagId:str}", guard=_found_tag, tag=TAG)
-async def get_project_tag(tag: Tag) -> TagDetails:
-    """One tag by its id."""
-    return TagDetails.of(tag)
 
 
 @operation(
@@ -184,4 +151,4 @@ async def change_description(
 
 async def _current(tx: Transaction, caller: Caller, project: Project) -> PrivateProject:
     found = await queries.find_visible(tx, caller, project.id)
-    return PrivateProject.of(found or project, await queries.tags_of(tx, [project.id]))
+    return PrivateProject.of(found or project, await tags_of(tx, [project.id]))

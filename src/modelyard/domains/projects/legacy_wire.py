@@ -2,7 +2,6 @@
 
 from typing import Annotated, Self
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from modelyard.domains.projects.code_repositories.wire import (
@@ -11,22 +10,16 @@ from modelyard.domains.projects.code_repositories.wire import (
 )
 from modelyard.domains.projects.queries import NamedCollaborator as NamedCollaboratorRow
 from modelyard.domains.projects.queries import Project
-from modelyard.domains.projects.queries import Tag as TagRow
+from modelyard.domains.projects.tags.queries import Tag
+from modelyard.domains.projects.tags.wire import ProjectTag, TagNames
 from modelyard.domains.projects.wire import (
     BillingTagV1,
     CollaboratorRole,
     Description,
     ProjectVisibilityV1,
-    Tag,
 )
 from modelyard.domains.users import Right
 from modelyard.kit.wire import Wire, epoch_ms, present
-
-
-class TagNames(Wire):
-    """Body of tagging."""
-
-    tag_names: Annotated[list[Tag], Meta(max_length=100)]
 
 
 class NewPrivateProject(Wire):
@@ -106,32 +99,6 @@ class ProjectForm(Wire):
     visibility: ProjectVisibilityV1 = ProjectVisibilityV1.PRIVATE
 
 
-class ProjectTag(Wire):
-    """A word that a project is found by."""
-
-    id: str
-    name: str
-
-    @classmethod
-    def of(cls, tag: TagRow) -> Self:
-        """A stored tag."""
-        return cls(id=tag.id, name=tag.name)
-
-
-class TagDetails(Wire):
-    """One tag; `lastAdded` in epoch milliseconds."""
-
-    id: str = msgspec.field(name="_id")
-    name: str
-    project_id: str
-    last_added: int | UnsetType
-
-    @classmethod
-    def of(cls, tag: TagRow) -> Self:
-        """A stored tag."""
-        return cls(id=tag.id, name=tag.name, project_id=tag.project_id, last_added=epoch_ms(tag.created_at))
-
-
 class PrivateStatus(Wire):
     """Whether work on a project goes on, and an independent block."""
 
@@ -159,7 +126,7 @@ class PrivateProject(Wire):
     main_repository: ProjectGitRepositoryV1 | UnsetType = UNSET
 
     @classmethod
-    def of(cls, project: Project, tags: list[TagRow]) -> Self:
+    def of(cls, project: Project, tags: list[Tag]) -> Self:
         """A project as its caller may see it, with those of the tags that are its own."""
         readable = Right.LIST_PROJECT in project.rights
         main = project.main_repository if readable else None

@@ -6,16 +6,11 @@ from modelyard.domains.projects.code_repositories import service as code_reposit
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.service import ProjectRequest
 from modelyard.domains.projects.wire import (
-    NewProjectGoalV1,
     NewProjectV1,
     PaginatedProjectsEnvelopeV1,
     ProjectCollaboratorEnvelopeV1,
     ProjectCollaboratorV1,
     ProjectEnvelopeV1,
-    ProjectGoalEnvelopeV1,
-    ProjectGoalForUpdateV1,
-    ProjectGoalsEnvelopeV1,
-    ProjectGoalV1,
     ProjectResultsSettingsEnvelopeV1,
     ProjectResultsSettingsV1,
     ProjectStatusEnvelopeV1,
@@ -151,50 +146,6 @@ async def remove_collaborator_from_project(
 ) -> DeleteEnvelopeV1:
     """Take an account's role in a project away."""
     await service.remove_collaborator(tx, caller, project, collaboratorId)
-    return deleted()
-
-
-@operation(
-    "GET", "/api/projects/v1/projects/{projectId:str}/goals", guard=project_with(Right.LIST_PROJECT), tag=TAG
-)
-async def get_project_goals(project: Project, db: Database) -> ProjectGoalsEnvelopeV1:
-    """The goals of a project, oldest first."""
-    goals = await queries.goals_of(db, project.id)
-    return ProjectGoalsEnvelopeV1(goals=[ProjectGoalV1.of(goal) for goal in goals], metadata=metadata())
-
-
-@operation("POST", "/api/projects/v1/projects/{projectId:str}/goals", guard=project_with(Right.EDIT), tag=TAG)
-async def add_goal_to_project(
-    project: Project, caller: Caller, tx: Transaction, data: NewProjectGoalV1
-) -> ProjectGoalEnvelopeV1:
-    """Add a goal to a project."""
-    goal = await service.add_goal(tx, caller, project, data)
-    return ProjectGoalEnvelopeV1(goal=ProjectGoalV1.of(goal), metadata=metadata())
-
-
-@operation(
-    "PATCH",
-    "/api/projects/v1/projects/{projectId:str}/goals/{goalId:str}",
-    guard=project_with(Right.EDIT),
-    tag=TAG,
-)
-async def update_project_goal(
-    project: Project, caller: Caller, tx: Transaction, goalId: str, data: ProjectGoalForUpdateV1
-) -> ProjectGoalEnvelopeV1:
-    """Note whether a goal is reached."""
-    goal = await service.set_goal_complete(tx, caller, project, goalId, data.is_complete)
-    return ProjectGoalEnvelopeV1(goal=ProjectGoalV1.of(goal), metadata=metadata())
-
-
-@operation(
-    "DELETE",
-    "/api/projects/v1/projects/{projectId:str}/goals/{goalId:str}",
-    guard=project_with(Right.EDIT),
-    tag=TAG,
-)
-async def delete_project_goal(project: Project, caller: Caller, tx: Transaction, goalId: str) -> DeleteEnvelopeV1:
-    """Delete a goal of a project."""
-    await service.remove_goal(tx, caller, project, goalId)
     return deleted()
 
 

@@ -1,14 +1,13 @@
 """Rules of projects: what a new one needs, who may own it, what everybody gets."""
 
 import re
-from datetime import UTC, datetime
 
 import msgspec
 
 from modelyard.domains.organizations import belongs_to
 from modelyard.domains.projects import queries
-from modelyard.domains.projects.queries import Goal, NewProject, Project, Tag
-from modelyard.domains.projects.wire import CollaboratorRole, NewProjectGoalV1, ProjectStatusV1
+from modelyard.domains.projects.queries import NewProject, Project
+from modelyard.domains.projects.wire import CollaboratorRole, ProjectStatusV1
 from modelyard.domains.users import (
     PROJECT_RIGHTS,
     Caller,
@@ -253,65 +252,3 @@ async def request_access(
         tx, caller, "project.accessRequested", "project", project.id,
         project_id=project.id, role=role.value, message=message,
     )  # fmt: skip
-
-
-async def add_goal(tx: Transaction, caller: Caller, project: Project, wanted: NewProjectGoalV1) -> Goal:
-    """A new goal; raises BadRequest for an unknown assignee."""
-    if wanted.assignee_id and await find_user(tx, wanted.assignee_id) is None:
-        raise BadRequest(f"assigneeId: there is no account with the id {wanted.assignee_id[:100]}.")
-    goal = Goal(
-        id=new_id(),
-        project_id=project.id,
-        title=wanted.title,
-        description=wanted.description or None,
-        assignee_id=wanted.assignee_id or None,
-        stage_id=wanted.stage_id or None,
-        creator_id=caller.id,
-        is_complete=False,
-        created_at=datetime.now(UTC),
-    )
-    await queries.add_goal(tx, goal)
-    await events.record(
-        tx, caller, "project.goalAdded", "goal", goal.id, project_id=project.id, title=wanted.title
-    )
-    return goal
-
-
-async def set_goal_complete(
-    tx: Transaction, caller: Caller, project: Project, goal_id: str, is_complete: bool
-) -> Goal:
-    """Notes whether a goal is reached; raises NotFound."""
-    goal = await queries.set_goal_complete(tx, project.id, goal_id, is_complete)
-    if goal is None:
-        raise NotFound(f"This project has no goal with the id {goal_id[:100]}.")
-    await events.record(
-        tx, caller, "project.goalUpdated", "goal", goal_id, project_id=project.id, isComplete=is_complete
-    )
-    return goal
-
-
-async def remove_goal(tx: Transaction, caller: Caller, project: Project, goal_id: str) -> None:
-    """Removes a goal; raises NotFound."""
-    if not await queries.remove_goal(tx, project.id, goal_id):
-        raise NotFound(f"This project has no goal with the id {goal_id[:100]}.")
-    await events.record(tx, caller, "project.goalRemoved", "goal", goal_id, project_id=project.id)
-
-
-async def add_tags(tx: Transaction, caller: Caller, project: Project, names: list[str]) -> list[Tag]:
-    """Tags a project; tags that it has already stay as they are. Raises BadRequest for blank names."""
-    wanted = list({name.strip().lower(): name.strip() for name in names}.values())
-    if not all(wanted):
-        raise BadRequest("A tag is a word; give at least one character that is not white space.")
-    tags = [await queries.add_tag(tx, new_id(), project.id, name, caller.id) for name in wanted]
-    if tags:
-        await events.record(
-            tx, caller, "project.tagged", "project", project.id, project_id=project.id, tags=wanted
-        )
-    return tags
-
-
-async def remove_tag(tx: Transaction, caller: Caller, project: Project, tag_id: str) -> None:
-    """Removes a tag; raises NotFound."""
-    if not await queries.remove_tag(tx, project.id, tag_id):
-        raise NotFound(f"This project has no tag with the id {tag_id[:100]}.")
-    await events.record(tx, caller, "project.untagged", "project", project.id, project_id=project.id, tagId=tag_id)

@@ -1,6 +1,5 @@
 """Shapes of projects on the wire."""
 
-from datetime import datetime
 from typing import Annotated, Self
 
 from msgspec import UNSET, Meta, UnsetType
@@ -10,13 +9,11 @@ from modelyard.domains.projects.code_repositories.wire import (
     ProjectGitRepositoryV1,
     RepoToCreateV1,
 )
-from modelyard.domains.projects.queries import Goal, Project
+from modelyard.domains.projects.queries import Project
 from modelyard.domains.users import Right
-from modelyard.kit.wire import AnyCase, MetadataV1, PaginatedMetadataV1, Wire, present
+from modelyard.kit.wire import AnyCase, MetadataV1, PaginatedMetadataV1, Wire
 
 Description = Annotated[str, Meta(max_length=20_000)]
-Title = Annotated[str, Meta(min_length=1, max_length=1_000)]
-Tag = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class ProjectVisibilityV1(AnyCase):
@@ -53,7 +50,7 @@ class ProjectState(AnyCase):
 class BillingTagV1(Wire):
     """What a project's costs are booked on."""
 
-    tag: Tag
+    tag: Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class ProjectCollaboratorV1(Wire):
@@ -174,58 +171,4 @@ class ProjectStatusEnvelopeV1(Wire):
     """The status of one project."""
 
     status: ProjectStatusV1
-    metadata: MetadataV1
-
-
-class NewProjectGoalV1(Wire):
-    """Body of addGoalToProject."""
-
-    title: Title
-    description: Description | None = None
-    assignee_id: str | None = None
-    stage_id: str | None = None
-
-
-class ProjectGoalForUpdateV1(Wire):
-    """Body of updateProjectGoal."""
-
-    is_complete: bool
-
-
-class ProjectGoalV1(Wire):
-    """A goal of a project."""
-
-    id: str
-    project_id: str
-    title: str
-    creator_id: str
-    is_complete: bool
-    created_at: datetime
-    description: str | UnsetType = UNSET
-
-    @classmethod
-    def of(cls, goal: Goal) -> Self:
-        """A stored goal."""
-        return cls(
-            id=goal.id,
-            project_id=goal.project_id,
-            title=goal.title,
-            creator_id=goal.creator_id,
-            is_complete=goal.is_complete,
-            created_at=goal.created_at,
-            description=present(goal.description),
-        )
-
-
-class ProjectGoalEnvelopeV1(Wire):
-    """One goal."""
-
-    goal: ProjectGoalV1
-    metadata: MetadataV1
-
-
-class ProjectGoalsEnvelopeV1(Wire):
-    """All goals of a project."""
-
-    goals: list[ProjectGoalV1]
     metadata: MetadataV1

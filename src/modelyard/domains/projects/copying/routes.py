@@ -1,7 +1,6 @@
 """Operations that copy a project."""
 
 from modelyard.domains.git_credentials import find_own_credential
-from modelyard.domains.projects import queries
 from modelyard.domains.projects.access import project_with
 from modelyard.domains.projects.copying import service
 from modelyard.domains.projects.copying.code import main_code
@@ -10,6 +9,7 @@ from modelyard.domains.projects.copying.throttle import Throttle
 from modelyard.domains.projects.copying.wire import CopyProjectSpecV1, Fork, ProjectCopyResultEnvelopeV1
 from modelyard.domains.projects.legacy_wire import PrivateProject
 from modelyard.domains.projects.queries import Project
+from modelyard.domains.projects.tags.queries import tags_of
 from modelyard.domains.projects.wire import ProjectV1
 from modelyard.domains.users import Caller, Right
 from modelyard.engines.git import GitStore
@@ -73,4 +73,4 @@ async def fork_project(
     """Copy a project for its caller, under a name of its own."""
     with copies.of(caller.id):
         copied = await service.copy(db, git, caller, project, CopyRequest(name=data.name))
-    return PrivateProject.of(copied.project, await queries.tags_of(db, [copied.project.id]))
+    return PrivateProject.of(copied.project, await tags_of(db, [copied.project.id]))

@@ -14,9 +14,11 @@ from modelyard.domains.projects import queries, service
 from modelyard.domains.projects.code_repositories import service as code
 from modelyard.domains.projects.code_repositories.queries import CodeRepository, repositories_of
 from modelyard.domains.projects.code_repositories.service import CodeRequest
+from modelyard.domains.projects.goals.queries import add_goal, goals_of
 from modelyard.domains.projects.queries import NewProject, Project
 from modelyard.domains.projects.repository import ensure_repository
 from modelyard.domains.projects.service import ProjectRequest
+from modelyard.domains.projects.tags.queries import add_tag, tags_of
 from modelyard.domains.users import Caller, User
 from modelyard.engines.git import GitStore
 from modelyard.kit import events
@@ -124,12 +126,10 @@ async def _discard(db: Database, git: GitStore, copy_id: str) -> None:
 async def _fill(
     tx: Transaction, caller: Caller, original: Project, made: Project, wanted: CopyRequest
 ) -> list[str]:
-    for goal in await queries.goals_of(tx, original.id):
-        await queries.add_goal(
-            tx, msgspec.structs.replace(goal, id=new_id(), project_id=made.id, creator_id=caller.id)
-        )
-    for tag in await queries.tags_of(tx, [original.id]):
-        await queries.add_tag(tx, new_id(), made.id, tag.name, caller.id)
+    for goal in await goals_of(tx, original.id):
+        await add_goal(tx, msgspec.structs.replace(goal, id=new_id(), project_id=made.id, creator_id=caller.id))
+    for tag in await tags_of(tx, [original.id]):
+        await add_tag(tx, new_id(), made.id, tag.name, caller.id)
     notices = []
     for repository in await repositories_of(tx, original.id):
         notices += await _copy_code(tx, caller, made, repository, wanted)

@@ -1,0 +1,1 @@
+"""Goals: what a project is to reach, and whether it has."""

@@ -1,0 +1,1 @@
+"""Tags: words by which projects are found."""
