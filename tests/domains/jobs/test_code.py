@@ -1,11 +1,19 @@
 """Jobs of git-based projects, and with imported repositories, really fetched from a real git server."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from modelyard.engines.compute.sandbox import isolation_report
 from modelyard.settings import Settings
@@ -13,7 +21,7 @@ from tests.client import Person
 from tests.domains.running import as_
 from tests.engines.git_remotes.certificates import make_certificate
 from tests.engines.git_remotes.repositories import Repository, git
-from tests.engines.git_remotes.servers import GitServer, git_server
+from tests.engines.git_remotes.servers import GitServer, git_server, ssh_server
 
 V1 = "/api/projects/v1/projects"
 LOOK = """
@@ -215,6 +223,20 @@ async def test_everybody_fetches_with_their_own_credentials(
     kept = [path for path in settings.home_path.rglob("*") if path.is_file() and "pg" not in path.parts]
     assert all(b"s3cret" not in path.read_bytes() for path in kept)
     assert await modelyard.db.value("SELECT count(*) FROM events WHERE details::text LIKE '%s3cret%'") == 0
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="the program ssh is not installed")
+async def test_a_key_with_a_passphrase_opens_a_repository_by_ssh(ada: Person, code: Repository) -> None:
+    key = Ed25519PrivateKey.generate()
+    locked = BestAvailableEncryption(b"open sesame")
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, locked).decode()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    body = {"name": "key", "gitServiceProvider": "Unknown", "domain": "127.0.0.1", "key": private}
+    await ada.post(f"/v4/accounts/{ada.id}/gitcredentials", body | {"passphrase": "open sesame"})
+    with ssh_server(code.bare.parent, public) as server:
+        project = await git_based(ada, server.url("code.git"))
+        job = await as_(ada).runs(project["id"], "look.py")
+        assert (await seen(ada, job))["files"] == ["look.py", "version.txt"]
 
 
 async def test_what_cannot_be_fetched_ends_the_job_with_the_reason(
