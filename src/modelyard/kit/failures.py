@@ -1,5 +1,7 @@
 """The one place where failures are rendered."""
 
+import errno
+
 import msgspec
 import structlog
 from asyncpg import CharacterNotInRepertoireError, PostgresError, UntranslatableCharacterError
@@ -43,14 +45,17 @@ def _meaning(error: Exception) -> tuple[int, list[str], dict[str, str]]:
             return _http(error)
         case CharacterNotInRepertoireError() | UntranslatableCharacterError():
             return 400, ["A text in the request has a character that cannot be stored (such as NUL)."], {}
-        case _ if isinstance(error, LOST) and isinstance(error, PostgresError | ConnectionError):
-            return 503, ["The database is away for the moment; try again."], {"Retry-After": "1"}
         case _:
-            return (
-                500,
-                ["Something went wrong in the server; its log has the details under this request id."],
-                {},
-            )
+            return _trouble(error)
+
+
+def _trouble(error: Exception) -> tuple[int, list[str], dict[str, str]]:
+    """What a failure of the server itself means: something is away or full, or nobody has thought of it."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return 503, ["The server's disk is full, so nothing was changed; tell an administrator."], {}
+    if isinstance(error, LOST) and isinstance(error, PostgresError | ConnectionError):
+        return 503, ["The database is away for the moment; try again."], {"Retry-After": "1"}
+    return 500, ["Something went wrong in the server; its log has the details under this request id."], {}
 
 
 def _validation(error: ValidationException) -> list[str]:

@@ -154,8 +154,8 @@ async def test_a_full_disk_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(LocalGitStore, "copy", full)
-    reply = await copy(ada, project, name="again", expect=500)
-    assert "home" not in reply["message"]
+    reply = await copy(ada, project, name="again", expect=503)
+    assert "disk is full" in reply["message"]
     assert _left(settings) == before
 
 

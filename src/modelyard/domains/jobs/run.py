@@ -270,7 +270,8 @@ class JobRun:
             try:
                 commit_id = await self._commit(job, project)
             except (OSError, Failure) as error:
-                status, problem = lifecycle.ERROR, f"The results could not be kept: {error}."
+                reason = error.strerror if isinstance(error, OSError) else error
+                status, problem = lifecycle.ERROR, f"The results could not be kept: {reason}."
         return status, Outcome(
             output_commit_id=commit_id,
             exit_code=ended.code,

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pygit2
@@ -49,16 +49,6 @@ def reachable(repository: pygit2.Repository, tip: pygit2.Oid) -> Iterator[pygit2
     for commit in repository.walk(tip, SortMode.NONE):
         yield commit.id
         yield from _below(commit.tree, met)
-
-
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """What libgit2 reports as its own error is raised as the OSError that it comes from."""
-    try:
-        yield
-    except pygit2.GitError as error:
-        is_full = os.strerror(errno.ENOSPC) in str(error)
-        raise OSError(errno.ENOSPC if is_full else errno.EIO, str(error)) from error
 
 
 def put_in_place(building: Path, target: Path) -> None:

@@ -27,6 +27,7 @@ from modelyard.engines.git import (
     objects,
     worktree,
 )
+from modelyard.engines.git.disk import disk_errors
 from modelyard.kit.errors import NotFound
 from modelyard.kit.safe_path import SafePath
 
@@ -50,7 +51,7 @@ class LocalGitStore:
         """Makes a repository with its first commit, or leaves the one that is there; the head's id."""
         target = self._path(project_id)
         if not target.is_dir():
-            with self._building(copies.NEW) as building:
+            with self._building(copies.NEW) as building, disk_errors(self._root):
                 repository = pygit2.init_repository(str(building), bare=True, initial_head=MAIN)
                 blobs: _Blobs = {
                     tuple(path.split("/")): (objects.store(repository, value), FileMode.BLOB)
@@ -71,7 +72,7 @@ class LocalGitStore:
         target = self._path(target_id)
         if not target.is_dir():
             source, tip = self._open(source_id), pygit2.Oid(hex=self.head(source_id))
-            with self._building(copies.COPY) as building, copies.disk_errors():
+            with self._building(copies.COPY) as building, disk_errors(self._root):
                 repository = pygit2.init_repository(str(building), bare=True, initial_head=MAIN)
                 copies.fill(source, tip, repository)
                 repository.references.create(f"refs/heads/{MAIN}", tip)
@@ -230,7 +231,7 @@ class LocalGitStore:
         replace: bool,
     ) -> str:
         """Writes the trees and moves the branch, alone; the blobs are already there."""
-        with self._alone(project_id):
+        with self._alone(project_id), disk_errors(self._root):
             tip = _tip(repository, branch) or (objects.commit_of(repository, base) if base else None)
             under = tip.tree if tip is not None and not replace else None
             tree = objects.tree_with(repository, under, blobs)

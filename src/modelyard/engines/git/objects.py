@@ -9,6 +9,7 @@ import pygit2
 from pygit2.enums import FileMode, ObjectType
 
 from modelyard.engines.git import Commit, Entry, FileContent, loose
+from modelyard.engines.git.disk import disk_errors
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.safe_path import SafePath
 
@@ -125,12 +126,13 @@ def tree_with(
 
 
 def store(repository: pygit2.Repository, value: bytes | Path) -> pygit2.Oid:
-    """A blob of these bytes, or of a file's, read in pieces."""
-    if isinstance(value, bytes):
-        return repository.create_blob(value)
-    if value.stat().st_size > LARGE_BYTES:
-        return pygit2.Oid(hex=loose.write_blob(Path(repository.path), value))
-    return repository.create_blob(value.read_bytes())
+    """A blob of these bytes, or of a file's, read in pieces; raises OSError when they find no room."""
+    folder = Path(repository.path)
+    size = len(value) if isinstance(value, bytes) else value.stat().st_size
+    if isinstance(value, Path) and size > LARGE_BYTES:
+        return pygit2.Oid(hex=loose.write_blob(folder, value))
+    with disk_errors(folder, size):
+        return repository.create_blob(value if isinstance(value, bytes) else value.read_bytes())
 
 
 def _put(

@@ -111,7 +111,7 @@ def _stored(repository: pygit2.Repository, name: str, path: Path, status: os.sta
         if stat.S_ISLNK(status.st_mode):
             link = os.fsencode(path.readlink())
             stays = _stays_inside(name, os.fsdecode(link))
-            return (repository.create_blob(link), FileMode.LINK) if stays else None
+            return (objects.store(repository, link), FileMode.LINK) if stays else None
         if not stat.S_ISREG(status.st_mode):
             return None
         mode = FileMode.BLOB_EXECUTABLE if status.st_mode & 0o100 else FileMode.BLOB
@@ -119,7 +119,7 @@ def _stored(repository: pygit2.Repository, name: str, path: Path, status: os.sta
             return pygit2.Oid(hex=loose.write_blob(Path(repository.path), path)), mode
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb") as file:
-            return repository.create_blob(file.read()), mode
+            return objects.store(repository, file.read()), mode
     except (FileNotFoundError, PermissionError):
         return None
 
