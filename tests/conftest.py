@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,18 @@ from tests.postgres import throw_away_server
 Cost = Callable[[Awaitable[Any]], Awaitable[int]]
 
 _numbers = itertools.count()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives the run a temporary folder of its own: pytest's shared one would be closed by the next run's start.
+
+    As root PostgreSQL runs as another account, which then could not reach its files any more.
+    """
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="modelyard-tests-")
+        config.option.basetemp = str(Path(folder) / "run")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,8 @@ class EmbeddedPostgres:
             if time.monotonic() > deadline:
                 raise PostgresError("PostgreSQL did not stop in time.")
             time.sleep(0.01)
+        with contextlib.suppress(OSError):
+            self._sockets.rmdir()
 
     def answers(self) -> bool:
         """Whether a connection to the server really succeeds."""
