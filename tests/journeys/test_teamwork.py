@@ -139,7 +139,8 @@ def test_a_git_based_project_runs_at_what_its_host_has(team: Team, git_host: Git
     assert details["gitRepos"][0]["startingCommitId"] == head
 
 
-def test_a_runner_that_is_killed_while_it_fetches_loses_no_job(team: Team, git_host: GitServer) -> None:
+@pytest.mark.parametrize("victim", ["runner", "postgres"])
+def test_what_is_killed_while_a_job_fetches_loses_no_job(team: Team, git_host: GitServer, victim: str) -> None:
     http, environment = team.as_("ada"), _plain_python(team)
     body: dict[str, Any] = {"name": "c", "gitServiceProvider": "Unknown", "domain": "127.0.0.1", "token": "t0ken"}
     http.post(f"/v4/accounts/{team.ids['ada']}/gitcredentials", json=body)
@@ -149,9 +150,11 @@ def test_a_runner_that_is_killed_while_it_fetches_loses_no_job(team: Team, git_h
     body = {"projectId": project, "runCommand": "python train.py", "environmentId": environment}
     job = http.post("/api/jobs/v1/jobs", json=body).json()["job"]["id"]
     assert git_host.waiting.wait(DONE_SECONDS)
-    team.server.kill("runner")
+    team.server.kill(victim)
+    git_host.late = True
     git_host.hangs.clear()
     git_host.released.set()
+    wait_for(lambda: _answers(team), 60, team.server.describe)
     assert _ended(team.domino("ada", "ada/based"), job) == "Succeeded"
 
 

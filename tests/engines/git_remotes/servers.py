@@ -25,7 +25,10 @@ from tests.engines.git_remotes.certificates import make_certificate
 
 
 class GitServer:
-    """An https server that runs `git http-backend`; what it does can be changed while it runs."""
+    """An https server that runs `git http-backend`; what it does can be changed while it runs.
+
+    While it `hangs` nothing is answered; what waited is dropped when it is `released`, or answered `late`.
+    """
 
     def __init__(self, folder: Path, port: int, ca_file: Path, user: str | None, password: str | None) -> None:
         self.folder = folder
@@ -36,6 +39,7 @@ class GitServer:
         self.status: int | None = None
         self.hangs = threading.Event()
         self.released = threading.Event()
+        self.late = False
         self.requests = 0
         self.waiting = threading.Event()
 
@@ -106,8 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
         if git.hangs.is_set():
             git.waiting.set()
             git.released.wait()
-            self.close_connection = True
-        elif git.status is not None:
+            if not git.late:
+                self.close_connection = True
+                return
+        if git.status is not None:
             self._reply(git.status, {}, b"")
         elif git.moved_to is not None:
             self._reply(301, {"Location": git.moved_to + self.path}, b"")

@@ -12,7 +12,7 @@ from modelyard.domains.projects import chosen_credential
 from modelyard.engines.git_remotes import AddressRules, GitRemotes, parse_address
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database
-from modelyard.kit.errors import Failure
+from modelyard.kit.errors import Failure, Unavailable
 
 FOLDER = "code"
 MAIN = "main"
@@ -53,6 +53,8 @@ class CodeFetcher:
         async with places:
             try:
                 return await self._fetched(job, repository, place_of(folder, repository))
+            except Unavailable:
+                raise
             except Failure as failure:
                 raise CannotFetch(
                     f"The git repository {repository.name} cannot be fetched: {failure}"
@@ -66,6 +68,8 @@ class CodeFetcher:
         )
         secret = open_secret(self._vault, credential) if credential else None
         fetched = await self._remotes.fetch(repository.id, address, secret, repository.wanted)
+        # What is asked for by its commit for the second time is still on the branch of the first time.
+        fetched = msgspec.structs.replace(fetched, branch=fetched.branch or repository.branch)
         await self._remotes.check_out(repository.id, fetched, address, place)
         return msgspec.structs.replace(repository, commit_id=fetched.commit_id, branch=fetched.branch)
 

@@ -150,7 +150,7 @@ class JobRun:
         )
         self._fetching = None
         for part in parts:
-            if isinstance(part, LeaseLost):
+            if isinstance(part, LeaseLost | Unavailable):  # not for this try to end the job
                 raise part
         if self._stop_asked and isinstance(parts[3], asyncio.CancelledError):
             return None
