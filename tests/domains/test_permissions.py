@@ -325,6 +325,12 @@ async def _remove_repository(world: World, _: Person) -> Request:
     return "DELETE", f"{V1}/{world.project}/repositories/{await world.new_repository()}", {}
 
 
+@fresh("changeRepositoryReference")
+async def _change_reference(world: World, _: Person) -> Request:
+    path = f"/v4/projects/{world.project}/repositories/{await world.new_repository()}/defaultRef"
+    return "PUT", path, {"json": {"defaultRef": {"refType": "Branch", "value": "next"}}}
+
+
 @fresh("chooseRepositoryCredential")
 async def _choose_credential(world: World, person: Person) -> Request:
     body = {"gitCredentialId": await world.new_credential(person if person.key else world.admin)}

@@ -158,6 +158,12 @@ def test_git_based_projects_and_imported_repositories(ada: Somebody) -> None:
     ada.does("project", "create", "gbp", "--git", GIT, "--ref", "branch:next", "--credential", "theirs")
     assert f"{GIT} (branch:next)" in ada.does("project", "show", "gbp").out
     ada.does("project", "add-repository", "gbp", "git@git.example.org:a/features.git", "--ref", "tag:v1")
+    assert "branch:next" in ada.does("project", "change-repository", "gbp", "features", "--ref", "branch:next").err
+    assert "--ref" in ada.is_refused("project", "change-repository", "gbp", "features")
+    assert "no git credential" in ada.is_refused(
+        "project", "change-repository", "gbp", "features", "--credential", "x"
+    )
+    ada.does("project", "change-repository", "gbp", "features", "--ref", "tag:v1")
     listed = [row[:3] for row in ada.does("project", "repositories", "gbp").rows]
     assert listed == [["churn", "main", "branch:next"], ["features", "imported", "tag:v1"]]
     assert "main repository" in ada.is_refused("project", "remove-repository", "gbp", "churn")

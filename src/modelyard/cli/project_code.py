@@ -94,6 +94,26 @@ def add_repository(
         say(f"{full_name(found)} imports {added['uri']} ({ref_words(added)}) as {added['name']}.")
 
 
+@app.command("change-repository")
+def change_repository(
+    project: ProjectName, name: str, ref: Reference = None, credential: Credential = None
+) -> None:
+    """Change what later jobs take of a git repository, or the credential of yours that your jobs fetch it with."""
+    if ref is None and credential is None:
+        raise CommandError("Give --ref, --credential or both.")
+    server = Server.find()
+    found = find_project(server, project)
+    repository = find_repository(server, found["id"], name)
+    path = f"/v4/projects/{found['id']}/repositories/{repository['id']}"
+    if ref is not None:
+        body = {"defaultRef": reference(ref)}
+        repository = server.put(f"{path}/defaultRef", body)["repository"]
+        say(f"Jobs of {full_name(found)} take {ref_words(repository)} of {repository['name']}.")
+    if credential is not None:
+        server.put(f"{path}/credential", {"gitCredentialId": find_credential(server, credential)["id"]})
+        say(f"Your jobs fetch {repository['name']} with the credential {credential}.")
+
+
 @app.command("remove-repository")
 def remove_repository(project: ProjectName, name: str) -> None:
     """Take an imported git repository out of a project."""

@@ -185,6 +185,14 @@ async def test_imported_repositories_lie_beside_the_files(
     assert (await seen(ada, await as_(ada).runs(project, "look.py")))["beside"] == {}
 
 
+async def test_what_was_fetched_goes_with_its_project(ada: Person, server: GitServer, settings: Settings) -> None:
+    project = await git_based(ada, server.url("code.git"))
+    await as_(ada).runs(project["id"], "look.py")
+    assert list((settings.home_path / "git").glob("*.git"))
+    await ada.delete(f"/v4/projects/{project['id']}")
+    assert list((settings.home_path / "git").glob("*.git")) == []
+
+
 @pytest.mark.parametrize("settings", ["auto", "none"], indirect=True)
 async def test_both_kinds_together(
     ada: Person, server: GitServer, library: Repository, settings: Settings

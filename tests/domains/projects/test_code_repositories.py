@@ -117,6 +117,19 @@ async def test_each_person_chooses_their_own_credential(ada: Person, bob: Person
     await bob.put(wrong, {"gitCredentialId": his}, expect=404)
 
 
+async def test_its_default_reference_is_changed_also_that_of_the_main_one(ada: Person) -> None:
+    based = await make(ada, "based", mainRepository={"uri": "https://git.example.org/m.git"})
+    path = f"/v4/projects/{based['id']}/repositories/{based['mainRepository']['id']}/defaultRef"
+    changed = await ada.put(path, {"defaultRef": {"refType": "tag", "value": "v2"}})
+    assert changed["repository"]["defaultRef"] == {"refType": "Tag", "value": "v2"}
+    assert (await ada.get(f"{V1}/{based['id']}"))["project"]["mainRepository"] == changed["repository"]
+    await ada.put(path, {"defaultRef": {"refType": "tag", "value": "-x"}}, expect=400)
+    await ada.put(path, {"defaultRef": {"refType": "tag"}}, expect=400)
+    await ada.put(
+        path.replace(based["mainRepository"]["id"], NOBODY), {"defaultRef": {"refType": "head"}}, expect=404
+    )
+
+
 async def test_a_repository_is_removed_by_its_id_and_the_main_one_stays(
     ada: Person, project: dict[str, Any]
 ) -> None:

@@ -20,7 +20,7 @@ from modelyard.domains.projects.service import ProjectRequest
 from modelyard.domains.projects.tags.queries import Tag, tags_of
 from modelyard.domains.projects.tags.service import add_tags
 from modelyard.domains.users import Caller, Right, authenticated, authenticated_with
-from modelyard.engines.git_remotes import AddressRules
+from modelyard.engines.git_remotes import AddressRules, GitRemotes
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest
@@ -115,9 +115,9 @@ async def read_project(project: Project, db: Database) -> PrivateProject:
 
 
 @operation("DELETE", "/v4/projects/{projectId:str}", guard=project_with(Right.ARCHIVE_PROJECT), tag=TAG)
-async def remove_project(project: Project, caller: Caller, tx: Transaction) -> DeleteEnvelopeV1:
+async def remove_project(project: Project, caller: Caller, db: Database, remotes: GitRemotes) -> DeleteEnvelopeV1:
     """Archive a project."""
-    await service.archive(tx, caller, project)
+    await service.archive(db, remotes, caller, project)
     return deleted()
 
 

@@ -19,7 +19,7 @@ from modelyard.domains.projects.wire import (
     ResultsBranch,
 )
 from modelyard.domains.users import Caller, Right, authenticated, authenticated_with
-from modelyard.engines.git_remotes import AddressRules, GitHost
+from modelyard.engines.git_remotes import AddressRules, GitHost, GitRemotes
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest
@@ -83,9 +83,9 @@ async def create_project(
     guard=project_with(Right.ARCHIVE_PROJECT),
     tag=TAG,
 )
-async def archive_project(project: Project, caller: Caller, tx: Transaction) -> DeleteEnvelopeV1:
+async def archive_project(project: Project, caller: Caller, db: Database, remotes: GitRemotes) -> DeleteEnvelopeV1:
     """Archive a project; its name is free again, its id stays valid for old runs."""
-    await service.archive(tx, caller, project)
+    await service.archive(db, remotes, caller, project)
     return deleted()
 
 

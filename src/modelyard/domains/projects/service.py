@@ -6,6 +6,7 @@ import msgspec
 
 from modelyard.domains.organizations import belongs_to
 from modelyard.domains.projects import queries
+from modelyard.domains.projects.code_repositories.queries import repositories_of
 from modelyard.domains.projects.queries import NewProject, Project
 from modelyard.domains.projects.wire import CollaboratorRole, ProjectStatusV1
 from modelyard.domains.users import (
@@ -18,8 +19,9 @@ from modelyard.domains.users import (
     find_user_by_name,
     on_user_created,
 )
+from modelyard.engines.git_remotes import GitRemotes
 from modelyard.kit import events
-from modelyard.kit.db import Executor, Transaction
+from modelyard.kit.db import Database, Executor, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.ids import new_id
 
@@ -139,11 +141,17 @@ async def create_quick_start(tx: Transaction, user: User) -> None:
     await events.record(tx, None, "project.created", "project", new.id, project_id=new.id, name=new.name)
 
 
-async def archive(tx: Transaction, caller: Caller, project: Project) -> None:
-    """Takes a project out of all lists and frees its name; its id goes on to work for old runs."""
-    if not await queries.archive_project(tx, project.id):
-        raise NotFound(f"There is no project with the id {project.id}.")
-    await events.record(tx, caller, "project.archived", "project", project.id, project_id=project.id)
+async def archive(db: Database, remotes: GitRemotes, caller: Caller, project: Project) -> None:
+    """Takes a project out of all lists and frees its name; its id goes on to work for old runs.
+
+    What was fetched of its git repositories is removed. Raises NotFound when it is archived already.
+    """
+    async with db.transaction() as tx:
+        if not await queries.archive_project(tx, project.id):
+            raise NotFound(f"There is no project with the id {project.id}.")
+        await events.record(tx, caller, "project.archived", "project", project.id, project_id=project.id)
+    for repository in await repositories_of(db, project.id):
+        await remotes.remove(repository.id)
 
 
 async def set_visibility(tx: Transaction, caller: Caller, project: Project, visibility: str) -> None:

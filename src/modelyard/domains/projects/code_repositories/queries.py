@@ -63,6 +63,14 @@ async def add_repository(tx: Transaction, repository: CodeRepository) -> bool:
     return added == 1
 
 
+async def set_reference(tx: Transaction, repository_id: str, ref_type: str, ref_value: str | None) -> None:
+    """Chooses what later jobs take of a repository unless told otherwise."""
+    await tx.execute(
+        "UPDATE code_repositories SET ref_type = $2, ref_value = $3 WHERE id = $1",
+        repository_id, ref_type, ref_value,
+    )  # fmt: skip
+
+
 async def remove_repository(tx: Transaction, repository_id: str) -> None:
     """Takes a repository out of its project."""
     await tx.execute("DELETE FROM code_repositories WHERE id = $1", repository_id)

@@ -8,6 +8,7 @@ from modelyard.domains.projects.code_repositories.wire import (
     ProjectGitRepositoryEnvelopeV1,
     ProjectGitRepositoryV1,
     RepositoryCredential,
+    RepositoryReference,
 )
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.users import Caller, Right
@@ -63,6 +64,19 @@ async def remove_repo_from_project(
         await service.detach(tx, caller, project, repositoryId)
     await remotes.remove(repositoryId)
     return deleted()
+
+
+@operation(
+    "PUT",
+    "/v4/projects/{projectId:str}/repositories/{repositoryId:str}/defaultRef",
+    guard=project_with(Right.CHANGE_PROJECT_SETTINGS),
+    tag="Projects (private)",
+)
+async def change_repository_reference(
+    project: Project, caller: Caller, tx: Transaction, repositoryId: str, data: RepositoryReference
+) -> ProjectGitRepositoryEnvelopeV1:
+    """Choose what later jobs take of a repository, the main one too, unless they ask for something else."""
+    return _envelope(await service.set_reference(tx, caller, project, repositoryId, data.default_ref))
 
 
 @operation(

@@ -9,6 +9,7 @@ from modelyard.domains.projects.code_repositories.wire import (
     GitReferenceTypeV1,
     GitServiceProviderV1,
     NewProjectGitRepositoryV1,
+    ProjectRepositoryReferenceV1,
     RepoToCreateV1,
 )
 from modelyard.domains.projects.queries import Project
@@ -169,6 +170,21 @@ async def detach(tx: Transaction, caller: Caller, project: Project, repository_i
         tx, caller, "project.repositoryRemoved", "repository", repository.id,
         project_id=project.id, name=repository.name, uri=repository.uri,
     )  # fmt: skip
+
+
+async def set_reference(
+    tx: Transaction, caller: Caller, project: Project, repository_id: str, wanted: ProjectRepositoryReferenceV1
+) -> CodeRepository:
+    """Chooses what later jobs take of a repository unless told otherwise; raises NotFound, BadRequest."""
+    repository = await found(tx, project, repository_id)
+    ref = reference(wanted.ref_type.value, wanted.value or None)
+    await queries.set_reference(tx, repository.id, ref.kind, ref.value)
+    await events.record(
+        tx, caller, "project.repositoryReferenceChanged", "repository", repository.id,
+        project_id=project.id, refType=ref.kind, value=ref.value,
+        before={"refType": repository.ref_type, "value": repository.ref_value},
+    )  # fmt: skip
+    return msgspec.structs.replace(repository, ref_type=ref.kind, ref_value=ref.value)
 
 
 async def choose_credential(

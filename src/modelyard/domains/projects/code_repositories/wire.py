@@ -106,3 +106,9 @@ class RepositoryCredential(Wire):
     """With which of the caller's git credentials a repository is reached."""
 
     git_credential_id: str
+
+
+class RepositoryReference(Wire):
+    """What later jobs take of a repository unless told otherwise."""
+
+    default_ref: ProjectRepositoryReferenceV1
