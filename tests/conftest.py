@@ -16,6 +16,7 @@ from modelyard.kit.db import Database, Executor, connect
 from modelyard.kit.migrations import migrate
 from modelyard.settings import Settings
 from tests.client import Modelyard, Person
+from tests.engines.git_remotes.certificates import make_certificate
 from tests.postgres import throw_away_server
 
 Cost = Callable[[Awaitable[Any]], Awaitable[int]]
@@ -75,6 +76,12 @@ async def db(dsn: str) -> AsyncIterator[Database]:
     database = await connect(dsn, max_size=4)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for servers on this machine, and its key."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

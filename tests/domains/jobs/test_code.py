@@ -19,7 +19,6 @@ from modelyard.engines.compute.sandbox import isolation_report
 from modelyard.settings import Settings
 from tests.client import Person
 from tests.domains.running import as_
-from tests.engines.git_remotes.certificates import make_certificate
 from tests.engines.git_remotes.repositories import Repository, git
 from tests.engines.git_remotes.servers import GitServer, git_server, ssh_server
 
@@ -40,12 +39,6 @@ print(json.dumps({
 (artifacts / "result.txt").write_text("made")
 (artifacts / "dominostats.json").write_text('{"accuracy": 1}')
 """
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate and its key."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -10,18 +10,11 @@ from modelyard.settings import Settings
 from tests.client import Person
 from tests.domains.projects.conftest import make
 from tests.domains.projects.test_code_repositories import credential
-from tests.engines.git_remotes.certificates import make_certificate
 from tests.engines.git_remotes.github_standin import TOKEN, StandIn, github
 from tests.engines.git_remotes.repositories import Repository, git
 from tests.engines.git_remotes.servers import GitServer, git_server
 
 PROJECTS = "/api/projects/beta/projects"
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate and its key."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

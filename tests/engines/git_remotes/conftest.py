@@ -7,17 +7,10 @@ import pytest
 
 from modelyard.engines.git_remotes import Address, AddressRules, parse_address
 from modelyard.engines.git_remotes.local import LocalGitRemotes
-from tests.engines.git_remotes.certificates import make_certificate
 from tests.engines.git_remotes.repositories import Repository
 from tests.engines.git_remotes.servers import GitServer, git_server
 
 RULES = AddressRules(["127.0.0.0/8"])
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate and its key."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
