@@ -5,10 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-from modelyard.domains.git_credentials import credential_for, open_secret
 from modelyard.domains.jobs.code import MountedRepository
 from modelyard.domains.jobs.queries import Job
-from modelyard.domains.projects import chosen_credential
+from modelyard.domains.projects import reading_secret
 from modelyard.engines.git_remotes import AddressRules, GitRemotes, parse_address
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database
@@ -62,11 +61,9 @@ class CodeFetcher:
 
     async def _fetched(self, job: Job, repository: MountedRepository, place: Path) -> MountedRepository:
         address = parse_address(repository.uri, self._rules)
-        chosen = await chosen_credential(self._db, repository.id, job.started_by_id)
-        credential = await credential_for(
-            self._db, job.started_by_id, repository.host, repository.protocol, chosen
+        secret = await reading_secret(
+            self._db, self._vault, job.started_by_id, repository.id, repository.host, repository.protocol
         )
-        secret = open_secret(self._vault, credential) if credential else None
         fetched = await self._remotes.fetch(repository.id, address, secret, repository.wanted)
         # What is asked for by its commit for the second time is still on the branch of the first time.
         fetched = msgspec.structs.replace(fetched, branch=fetched.branch or repository.branch)

@@ -7,11 +7,8 @@ from modelyard.domains.projects.access import (
     project_named_by,
     project_with,
 )
-from modelyard.domains.projects.code_repositories.queries import (
-    CodeRepository,
-    chosen_credential,
-    repositories_of,
-)
+from modelyard.domains.projects.code_repositories.queries import CodeRepository, repositories_of
+from modelyard.domains.projects.code_repositories.service import reading_secret
 from modelyard.domains.projects.copying import on_project_copied, settle_copies
 from modelyard.domains.projects.copying.throttle import Throttle
 from modelyard.domains.projects.goals.queries import Goal, find_goal
@@ -27,7 +24,6 @@ __all__ = [
     "Throttle",
     "Uploads",
     "author_of",
-    "chosen_credential",
     "ensure_repository",
     "find_goal",
     "find_project",
@@ -37,6 +33,7 @@ __all__ = [
     "project_in_body",
     "project_named_by",
     "project_with",
+    "reading_secret",
     "repositories_of",
     "set_run_defaults",
     "settle_copies",

@@ -13,20 +13,12 @@ from modelyard.kit.paging import Listed, Page
 SUGGESTIONS = 100
 
 
-class Collaborator(msgspec.Struct, frozen=True):
-    """An account with a role in a project."""
-
-    id: str
-    role: str
-
-
 class Project(msgspec.Struct, frozen=True, kw_only=True):
     """A project as one caller sees it, with the roles that the caller has in it, also through organizations."""
 
     id: str
     owner_id: str
     owner_name: str
-    owner_kind: str
     name: str
     description: str
     visibility: str
@@ -89,7 +81,7 @@ _OPEN = "p.visibility <> 'Private'"
 _LIVE = "p.archived_at IS NULL"
 # OFFSET 0 has the roles looked up once, for what is selected and for what is asked of them.
 _SELECT = f"""
-SELECT p.id, p.owner_id, o.user_name AS owner_name, o.kind AS owner_kind, p.name, p.description, p.visibility,
+SELECT p.id, p.owner_id, o.user_name AS owner_name, p.name, p.description, p.visibility,
     p.status, p.is_blocked, p.blocked_reason, p.completed_message, p.results_branch, p.is_restricted,
     p.billing_tag, p.default_environment_id, p.default_environment_revision_spec, p.default_hardware_tier_id,
     p.template, p.created_at, p.archived_at, $2::boolean AS for_admin, caller.roles,

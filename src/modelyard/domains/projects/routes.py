@@ -1,4 +1,4 @@
-"""Public operations on projects and their goals."""
+"""Public operations on projects."""
 
 from modelyard.domains.projects import queries, service
 from modelyard.domains.projects.access import project_with

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from modelyard.domains.git_credentials import GitCredential, open_secret, own_credential
+from modelyard.domains.git_credentials import GitCredential, credential_for, open_secret, own_credential
 from modelyard.domains.projects.code_repositories import queries
 from modelyard.domains.projects.code_repositories.queries import CodeRepository
 from modelyard.domains.projects.code_repositories.wire import (
@@ -20,6 +20,7 @@ from modelyard.engines.git_remotes import (
     AddressRules,
     GitHost,
     Reference,
+    Secret,
     parse_address,
     reference,
 )
@@ -199,6 +200,15 @@ async def choose_credential(
         project_id=project.id, credentialId=credential_id,
     )  # fmt: skip
     return repository
+
+
+async def reading_secret(
+    db: Executor, vault: Vault, user_id: str, repository_id: str, host: str | None, protocol: str
+) -> Secret | None:
+    """What an account reads a repository with: its chosen credential, else one for the host, else nothing."""
+    chosen = await queries.chosen_credential(db, repository_id, user_id)
+    credential = await credential_for(db, user_id, host, protocol, chosen)
+    return open_secret(vault, credential) if credential else None
 
 
 async def found(db: Executor, project: Project, repository_id: str) -> CodeRepository:

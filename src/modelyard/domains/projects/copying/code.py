@@ -1,9 +1,8 @@
 """What becomes of the main repository when a git-based project is copied."""
 
-from modelyard.domains.git_credentials import GitCredential, credential_for, open_secret, own_credential
-from modelyard.domains.projects.code_repositories import queries
+from modelyard.domains.git_credentials import GitCredential, open_secret, own_credential
 from modelyard.domains.projects.code_repositories.queries import CodeRepository
-from modelyard.domains.projects.code_repositories.service import CodeRequest, checked
+from modelyard.domains.projects.code_repositories.service import CodeRequest, checked, reading_secret
 from modelyard.domains.projects.code_repositories.wire import (
     GitReferenceTypeV1,
     GitServiceProviderV1,
@@ -85,9 +84,7 @@ async def _push(
     force: bool,
 ) -> None:
     """Brings everything from the original's repository to another one, with the caller's own credentials."""
-    chosen = await queries.chosen_credential(db, main.id, caller.id)
-    reading = await credential_for(db, caller.id, main.host, main.protocol, chosen)
-    secret = open_secret(vault, reading) if reading else None
+    secret = await reading_secret(db, vault, caller.id, main.id, main.host, main.protocol)
     mirror = new_id()
     try:
         await remotes.fetch(mirror, parse_address(main.uri, rules), secret, reference("Head", None))

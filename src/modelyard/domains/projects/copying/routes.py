@@ -1,5 +1,7 @@
 """Operations that copy a project."""
 
+import msgspec
+
 from modelyard.domains.git_credentials import find_own_credential
 from modelyard.domains.projects.access import project_with
 from modelyard.domains.projects.copying import service
@@ -56,7 +58,7 @@ async def copy_project(
             code = await main_code(
                 db, vault, remotes, git_host, address_rules, caller, project, data.git_code_repo_spec
             )
-            wanted = service.with_code(wanted, code)
+            wanted = msgspec.structs.replace(wanted, main_code=code)
         copied = await service.copy(db, git, caller, project, wanted)
     return ProjectCopyResultEnvelopeV1(
         project=ProjectV1.of(copied.project),

@@ -53,11 +53,6 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
     imported_credential: GitCredential | None = None
 
 
-def with_code(wanted: CopyRequest, main_code: CodeRequest) -> CopyRequest:
-    """The same request, with another main repository than the original's."""
-    return msgspec.structs.replace(wanted, main_code=main_code)
-
-
 class Copied(msgspec.Struct, frozen=True):
     """A copy, and what it lacks in sentences."""
 
