@@ -1,5 +1,6 @@
 """The one type that every path from outside passes through."""
 
+import os
 from pathlib import Path, PurePosixPath
 
 from modelyard.kit.errors import BadRequest
@@ -34,6 +35,14 @@ class SafePath(str):
     def name(self) -> str:
         """The last segment, empty for the tree itself."""
         return PurePosixPath(self).name
+
+
+def link_stays_inside(path: str, target: str) -> bool:
+    """Whether a link at a path of a tree points to something in that tree."""
+    if target.startswith("/"):
+        return False
+    place = os.path.normpath(os.path.join(os.path.dirname(path), target))  # noqa: PTH118, PTH120 - no file system
+    return place != ".." and not place.startswith("../")
 
 
 def _check(segment: str, raw: str) -> None:

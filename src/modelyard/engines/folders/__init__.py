@@ -3,13 +3,15 @@
 A live folder has an index of what is known of its files, so that only changed ones are read again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from modelyard.engines.blobs import Key
+from modelyard.engines.trees import Entry
 from modelyard.kit.safe_path import SafePath
 
 
@@ -20,8 +22,41 @@ class Extent(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """What a look through a folder found: its extent, and what no tree of it can have."""
+
+    extent: Extent
+    left_out: list[str]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A tree that was taken of a folder: its root, and how many files and bytes it holds."""
+
+    root: Key
+    extent: Extent
+
+
+class OpenFile(msgspec.Struct, frozen=True):
+    """A file that is open for reading: what names this version of it, its size in bytes, and its bytes in pieces.
+
+    `pieces` reads from one place to another, and closes the file when it has ended.
+    """
+
+    version: str
+    size: int
+    pieces: "Pieces"
+
+
+class Pieces(Protocol):
+    """The bytes of a file from the place `first` to the one before `after`."""
+
+    def __call__(self, first: int, after: int) -> Iterator[bytes]:
+        """The bytes, in pieces of bounded size."""
+        ...
+
+
 class LiveFolder(Protocol):
-    """The live files of one dataset, on this machine's disk."""
+    """The live files of one dataset, on this machine's disk. Everything blocks."""
 
     @property
     def root(self) -> Path:
@@ -47,10 +82,47 @@ class LiveFolder(Protocol):
         """
         ...
 
+    def look(self) -> Looked:
+        """Looks through all files for changes that were not noted."""
+        ...
+
+    @property
+    def extent(self) -> Extent:
+        """How much is known to be there."""
+        ...
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the store has a tree of all that is known."""
+        ...
+
+    def take(self, name: str, paths: Iterable[SafePath] = (), *, quiet: bool) -> Taken:
+        """Stores a tree of all known files, or of those at some paths and below, which `name` then holds.
+
+        With `quiet` nobody else writes to the folder meanwhile. Raises NotFound for a path where nothing is.
+        """
+        ...
+
+    def fingerprint(self, *, quiet: bool) -> Key:
+        """The root that a tree of all known files would have; nothing is stored."""
+        ...
+
+    def entries_from(self, start: str) -> AbstractContextManager[Iterator[Entry]]:
+        """What is known to be there, from a path on, in order and without contents."""
+        ...
+
+    def open_file(self, path: SafePath) -> OpenFile:
+        """A file as it is now; raises NotFound, also for links and folders."""
+        ...
+
 
 class Folders(Protocol):
     """The live folders of all datasets."""
 
     def live(self, dataset_id: str) -> LiveFolder:
         """The live folder of a dataset, which is made when it is missing."""
+        ...
+
+    def remove(self, dataset_id: str) -> None:
+        """Removes all files of a dataset, and what is known of them."""
         ...

@@ -14,6 +14,7 @@ import pygit2
 from pygit2.enums import FileMode
 
 from modelyard.engines.git import Checkout, FileStat, loose, objects
+from modelyard.kit.safe_path import link_stays_inside
 
 IGNORE_FILE = ".dominoignore"
 
@@ -65,7 +66,7 @@ def _write_tree(
             _write_tree(repository, entry, target, f"{path}/", stats, skipped)
         elif entry.filemode == FileMode.LINK:
             link = bytes(repository.odb.read(entry.id)[1]).decode("utf-8", "surrogateescape")
-            if _stays_inside(path, link):
+            if link_stays_inside(path, link):
                 target.symlink_to(link)
                 stats[path] = _stat(target.lstat())
             else:
@@ -110,7 +111,7 @@ def _stored(repository: pygit2.Repository, name: str, path: Path, status: os.sta
     try:
         if stat.S_ISLNK(status.st_mode):
             link = os.fsencode(path.readlink())
-            stays = _stays_inside(name, os.fsdecode(link))
+            stays = link_stays_inside(name, os.fsdecode(link))
             return (objects.store(repository, link), FileMode.LINK) if stays else None
         if not stat.S_ISREG(status.st_mode):
             return None
@@ -138,13 +139,6 @@ def _ignored(folder: Path) -> pathspec.GitIgnoreSpec:
     if path.is_file() and not path.is_symlink():
         lines = path.read_text(errors="replace").splitlines()[:10_000]
     return pathspec.GitIgnoreSpec.from_lines(lines)
-
-
-def _stays_inside(path: str, link: str) -> bool:
-    if link.startswith("/"):
-        return False
-    place = os.path.normpath(os.path.join(os.path.dirname(path), link))  # noqa: PTH118, PTH120 - no file system
-    return not place.startswith("..")
 
 
 def _is_storable(name: str) -> bool:

@@ -1,0 +1,225 @@
+"""Live folders in the platform's home: `<id>/live` with the files, an index and a lock beside it."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from modelyard.engines.blobs import BlobStore, Key, Missing, Reading, Vanished, Writing
+from modelyard.engines.folders import Extent, Looked, OpenFile, Taken, queries
+from modelyard.engines.folders.looking import differences
+from modelyard.engines.folders.opening import below
+from modelyard.engines.folders.storing import Contents
+from modelyard.engines.folders.walking import walk
+from modelyard.engines.trees import Entry, building, reading
+from modelyard.kit.errors import NotFound, Unavailable
+from modelyard.kit.safe_path import SafePath
+from modelyard.kit.sqlite import transaction
+
+_PIECE_BYTES = 2**20
+_TRIES = 5
+
+
+class LocalFolders:
+    """The live folders of datasets below `folder`, and the store that their trees are in."""
+
+    def __init__(self, folder: Path, store: BlobStore) -> None:
+        self._folder = folder
+        self._store = store
+
+    def live(self, dataset_id: str) -> "LocalLiveFolder":
+        """The live folder of a dataset, which is made when it is missing."""
+        return LocalLiveFolder(self._folder / dataset_id, self._store, f"live:{dataset_id}")
+
+    def remove(self, dataset_id: str) -> None:
+        """Removes all files of a dataset, and what is known of them."""
+        shutil.rmtree(self._folder / dataset_id, ignore_errors=True)
+        self._store.release([f"live:{dataset_id}"])
+
+
+class LocalLiveFolder:
+    """The live files of one dataset; the last tree of all of them is held by the name `hold`."""
+
+    def __init__(self, place: Path, store: BlobStore, hold: str) -> None:
+        self._place = place
+        self._store = store
+        self._hold = hold
+        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the plain files."""
+        return self._place / "live"
+
+    @property
+    def staging(self) -> Path:
+        """A folder on the same disk for what is on its way in; it is made when it is missing."""
+        place = self._place / "staging"
+        place.mkdir(mode=0o700, exist_ok=True)
+        return place
+
+    @property
+    def extent(self) -> Extent:
+        """How much is known to be there."""
+        with self._index() as index:
+            return queries.extent(index)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the store has a tree of all that is known."""
+        with self._index() as index:
+            return queries.has_tree(index) and not queries.has_unstored(index)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else changes the folder by way of the platform, nor takes a tree of it, during the block."""
+        descriptor = os.open(self._place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def note(self, paths: Iterable[SafePath]) -> Extent:
+        """Brings the index up to date for paths that were written or removed; the extent of all known files."""
+        with self._index() as index, below(self.root) as opened, transaction(index):
+            for path in paths:
+                before = queries.extent_below(index, path)
+                changed, gone = differences(queries.known_below(index, path), walk(opened, path, []))
+                queries.put(index, changed)
+                queries.put_removed(index, gone)
+                after, total = queries.extent_below(index, path), queries.extent(index)
+                queries.set_extent(
+                    index,
+                    Extent(total.files + after.files - before.files, total.bytes + after.bytes - before.bytes),
+                )
+            return queries.extent(index)
+
+    def look(self) -> Looked:
+        """Looks through all files for changes that were not noted."""
+        with self.locked(), self._index() as index, below(self.root) as opened:
+            left_out: list[str] = []
+            changed, gone = differences(queries.known(index), walk(opened, "", left_out))
+            if not changed and not gone:
+                return Looked(queries.extent(index), left_out)
+            with transaction(index):
+                queries.put(index, changed)
+                queries.put_removed(index, gone)
+                return Looked(queries.count(index), left_out)
+
+    def take(self, name: str, paths: Iterable[SafePath] = (), *, quiet: bool) -> Taken:
+        """Stores a tree of all known files, or of those at some paths and below, which `name` then holds."""
+        with self.locked(), self._index() as index:
+            for _ in range(_TRIES):
+                try:
+                    return self._take(index, name, list(paths), quiet=quiet)
+                except Missing:  # the tree before is not whole: every file is read anew
+                    queries.forget_tree(index)
+                except Vanished:
+                    continue
+        raise Unavailable("The store is being cleaned up; try again.")
+
+    def fingerprint(self, *, quiet: bool) -> Key:
+        """The root that a tree of all known files would have; nothing is stored."""
+        with self.locked(), self._index() as index, self._store.reading() as store:
+            return self._grown(index, _Hashing(store), quiet=quiet)
+
+    @contextmanager
+    def entries_from(self, start: str) -> Iterator[Iterator[Entry]]:
+        """What is known to be there, from a path on, in order and without contents."""
+        with self._index() as index:
+            yield queries.entries_from(index, start)
+
+    def open_file(self, path: SafePath) -> OpenFile:
+        """A file as it is now; raises NotFound, also for links and folders."""
+        try:
+            with below(self.root) as opened:
+                descriptor = opened.open_file(path)
+        except OSError:
+            raise NotFound(f"There is no file {path} in this dataset.") from None
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            os.close(descriptor)
+            raise NotFound(f"{path} is not a file.")
+
+        file = os.fdopen(descriptor, "rb", buffering=0)
+
+        def pieces(first: int, after: int) -> Iterator[bytes]:
+            with file:
+                file.seek(first)
+                while first < after and (piece := file.read(min(_PIECE_BYTES, after - first))):
+                    yield piece
+                    first += len(piece)
+
+        version = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
+        return OpenFile(version, state.st_size, pieces)
+
+    def _take(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
+        with self._store.writing() as writing:
+            root = self._grown(index, writing, quiet=quiet)
+            chosen = _chosen(writing, root, paths) if paths else root
+            whole = reading.whole(chosen, writing.read)
+            writing.hold(self._hold, root)
+            writing.hold(name, chosen)
+        with transaction(index):
+            queries.set_stored(index)
+        return Taken(chosen, Extent(whole.files, whole.bytes))
+
+    def _grown(self, index: sqlite3.Connection, writing: Writing, *, quiet: bool) -> Key:
+        """The root of a tree of all known files: the one before, with what has changed since."""
+        base = self._store.held(self._hold) if queries.has_tree(index) else None
+        if base is None:
+            queries.forget_tree(index)
+        changed = queries.unstored(index)
+        if base is not None and not changed:
+            return base
+        with below(self.root) as opened:
+            contents = Contents(opened, writing, quiet=quiet)
+            changes = contents.store(changed)
+        with transaction(index):
+            queries.set_read(index, contents.read)
+        return building.edited(base, changes, writing.read, _putting(writing))
+
+    @contextmanager
+    def _index(self) -> Iterator[sqlite3.Connection]:
+        with closing(queries.open_index(self._place / "index.sqlite")) as index:
+            yield index
+
+
+def _chosen(writing: Writing, root: Key, paths: Sequence[SafePath]) -> Key:
+    """The root of a tree with what lies at some paths of another one and below them."""
+    chosen: dict[str, Entry] = {}
+    for path in paths:
+        found = {entry.path: entry for entry in reading.below(root, writing.read, path)}
+        if not found:
+            raise NotFound(f"There is no file or folder {path} in this dataset.")
+        chosen |= found
+    return building.build((chosen[path] for path in sorted(chosen)), _putting(writing))
+
+
+def _putting(writing: Writing) -> building.Put:
+    def put(key: Key, data: bytes, children: list[Key]) -> None:
+        if writing.missing([key]):
+            writing.put(key, data, children)
+
+    return put
+
+
+class _Hashing:
+    """The writing side of a store that keeps nothing."""
+
+    def __init__(self, store: Reading) -> None:
+        self.read = store.read
+
+    def missing(self, _: Iterable[Key]) -> set[Key]:
+        return set()
+
+    def put(self, key: Key, content: object, children: Iterable[Key] | None = None) -> None:
+        """Nothing is missing, so nothing is put."""
+
+    def hold(self, name: str, key: Key) -> None:
+        """Nothing is kept."""
