@@ -4,6 +4,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from modelyard.engines.blobs import Key, Writing, content_key
 from modelyard.engines.folders.opening import Below
@@ -13,7 +14,7 @@ from modelyard.engines.trees import PIECE_BYTES, Entry, Kind, lists_over
 from modelyard.kit.safe_path import link_stays_inside
 
 # So much is read before the store is asked what it lacks.
-_BATCH_BYTES = 2**24
+_BATCH_BYTES = 2**23
 _BATCH_PIECES = 500
 # A change within a tick of the file system's clock cannot be told from the one before it.
 _TICK_NS = 10**8
@@ -22,21 +23,28 @@ _TRIES = 3
 
 
 class Contents:
-    """Stores what has changed of a folder. With `quiet` nobody is writing there meanwhile."""
+    """Stores what has changed of a folder. With `quiet` nobody is writing there meanwhile.
+
+    One thread reads and hashes while another one writes what the store lacks.
+    """
 
     def __init__(self, opened: Below, writing: Writing, *, quiet: bool) -> None:
         self._opened = opened
         self._writing = writing
         self._quiet = quiet
-        self._waiting: list[tuple[Key, bytes]] = []
+        self._writer = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
+        self._waiting: list[tuple[Key, bytes, list[Key] | None]] = []
         self._waiting_bytes = 0
         # What was found of each file when it was read, and its content's key.
         self.read: list[tuple[Found, Key]] = []
 
     def store(self, changed: Iterable[Unstored]) -> list[tuple[str, Entry | None]]:
         """The entries of changed paths; nothing for those that are gone, also since they were looked at."""
-        changes = [(one.path, self._entry(one)) for one in changed]
-        self._flush()
+        with self._writer:
+            changes = [(one.path, self._entry(one)) for one in changed]
+            self._flush()
+            self._await_writer()
         return changes
 
     def _entry(self, one: Unstored) -> Entry | None:
@@ -99,24 +107,31 @@ class Contents:
             return (keys[0] if keys else b""), size
         content = b""
         for content, data, children in lists_over(keys):
-            if self._writing.missing([content]):
-                self._writing.put(content, data, children)
+            self._waiting.append((content, data, children))
         return content, size
 
     def _put(self, piece: bytes) -> Key:
         key = content_key(piece)
-        self._waiting.append((key, piece))
+        self._waiting.append((key, piece, None))
         self._waiting_bytes += len(piece)
         if self._waiting_bytes >= _BATCH_BYTES or len(self._waiting) >= _BATCH_PIECES:
             self._flush()
         return key
 
     def _flush(self) -> None:
-        missing = self._writing.missing([key for key, _ in self._waiting])
-        for key, piece in self._waiting:
-            if key in missing:
-                self._writing.put(key, piece)
+        self._await_writer()
+        self._written = self._writer.submit(self._write, self._waiting)
         self._waiting, self._waiting_bytes = [], 0
+
+    def _await_writer(self) -> None:
+        if self._written is not None:
+            self._written.result()
+
+    def _write(self, pieces: list[tuple[Key, bytes, list[Key] | None]]) -> None:
+        missing = self._writing.missing([key for key, _, _ in pieces])
+        for key, piece, children in pieces:
+            if key in missing:
+                self._writing.put(key, piece, children)
 
 
 def _read_piece(descriptor: int) -> bytes:
