@@ -115,6 +115,13 @@ class LiveFolder(Protocol):
         """A file as it is now; raises NotFound, also for links and folders."""
         ...
 
+    def clone(self, entry: Entry, target: int) -> bool:
+        """Has an empty file share the disk with the live one, when that is known to be this entry still.
+
+        False where it is not, or where the file system cannot do it. `target` is a descriptor.
+        """
+        ...
+
 
 class Folders(Protocol):
     """The live folders of all datasets."""

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from modelyard.engines.blobs import BlobStore, Key, Missing, Reading, Vanished, Writing
 from modelyard.engines.folders import Extent, Looked, OpenFile, Taken, queries
+from modelyard.engines.folders.cloning import clone
 from modelyard.engines.folders.looking import differences
 from modelyard.engines.folders.opening import below
 from modelyard.engines.folders.storing import Contents
-from modelyard.engines.folders.walking import walk
+from modelyard.engines.folders.walking import found_at, walk
 from modelyard.engines.trees import Entry, building, reading
 from modelyard.kit.errors import NotFound, Unavailable
 from modelyard.kit.safe_path import SafePath
@@ -48,6 +49,7 @@ class LocalLiveFolder:
         self._place = place
         self._store = store
         self._hold = hold
+        self._can_clone = True
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     @property
@@ -157,6 +159,30 @@ class LocalLiveFolder:
 
         version = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
         return OpenFile(version, state.st_size, pieces)
+
+    def clone(self, entry: Entry, target: int) -> bool:
+        """Has an empty file share the disk with the live one, when that is known to be this entry still."""
+        if not self._can_clone:
+            return False
+        try:
+            with below(self.root) as opened:
+                source = opened.open_file(entry.path)
+        except OSError:
+            return False
+        try:
+            if not self._is(entry, source):
+                return False
+            self._can_clone = clone(source, target)
+            if self._can_clone and self._is(entry, source):
+                return True
+            os.ftruncate(target, 0)
+            return False
+        finally:
+            os.close(source)
+
+    def _is(self, entry: Entry, source: int) -> bool:
+        with self._index() as index:
+            return queries.content_of(index, found_at(entry.path, os.fstat(source))) == entry.content
 
     def _take(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
         with self._store.writing() as writing:

@@ -117,6 +117,16 @@ def has_unstored(index: sqlite3.Connection) -> bool:
     return index.execute("SELECT 1 FROM files WHERE NOT is_stored LIMIT 1").fetchone() is not None
 
 
+def content_of(index: sqlite3.Connection, found: Found) -> Key | None:
+    """The content of a file that is known to be in just this state."""
+    row = index.execute(
+        "SELECT content FROM files WHERE path = ? AND kind = ? AND size = ? AND modified = ? AND changed = ?"
+        " AND inode = ?",
+        found,
+    ).fetchone()
+    return row[0] if row else None
+
+
 def set_read(index: sqlite3.Connection, read: Iterable[tuple[Found, Key]]) -> None:
     """Notes the contents of files as they were read, and their state then."""
     index.executemany(

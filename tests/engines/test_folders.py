@@ -1,0 +1,380 @@
+"""Live folders: what has changed is found and kept, whatever programs do there; views of them share the disk."""
+
+import hashlib
+import mmap
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelyard.engines.blobs import Key
+from modelyard.engines.blobs.local import LocalBlobStore
+from modelyard.engines.folders import Extent
+from modelyard.engines.folders.local import LocalFolders, LocalLiveFolder
+from modelyard.engines.folders.opening import Below
+from modelyard.engines.folders.views import LocalViews
+from modelyard.engines.trees import Kind, children_of, reading
+from modelyard.kit.errors import NotFound
+from modelyard.kit.safe_path import SafePath
+
+MIB = 2**20
+
+
+class World:
+    """A dataset's folder, its store and its views."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.store = LocalBlobStore(home / "blobs", children_of)
+        self.folders = LocalFolders(home / "datasets", self.store)
+        self.views = LocalViews(home / "views", self.store)
+        self.live = self.folders.live("d")
+        self.taken = 0
+
+    def write(self, path: str, content: bytes = b"content") -> Path:
+        """A live file, as a program would write it, and old enough to be trusted."""
+        place = self.live.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        return place
+
+    def snapshot(self, *, look: bool = True) -> Key:
+        """A tree of all that is there."""
+        self.taken += 1
+        if look:
+            self.live.look()
+        return self.live.take(f"snapshot:{self.taken}", quiet=True).root
+
+    def contents(self, root: Key) -> dict[str, bytes]:
+        """Every file of a tree."""
+        with self.store.reading() as store:
+            return {
+                entry.path: b"".join(reading.content(entry, store.read))
+                for entry in reading.entries(root, store.read)
+                if entry.is_file
+            }
+
+    def kinds(self, root: Key) -> dict[str, Kind]:
+        with self.store.reading() as store:
+            return {entry.path: entry.kind for entry in reading.entries(root, store.read)}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def plain(folder: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+def settle() -> None:
+    """Until a change can be told from one just before."""
+    time.sleep(0.12)
+
+
+def test_a_snapshot_has_what_was_there(world: World) -> None:
+    content = {"a.csv": b"1,2", "sub/deep/b.bin": os.urandom(3 * MIB + 5), "empty": b"", "café/日本.txt": b"u"}
+    for path, data in content.items():
+        world.write(path, data)
+    root = world.snapshot()
+    assert world.contents(root) == content
+    assert world.live.extent == Extent(4, sum(map(len, content.values())))
+
+
+def test_what_changed_after_a_snapshot_is_not_in_it(world: World) -> None:
+    place = world.write("model.bin", b"a" * (2 * MIB))
+    world.write("gone", b"gone")
+    first = world.snapshot()
+    with place.open("r+b") as file:  # in place: a hard link would have changed, too
+        file.seek(MIB + 7)
+        file.write(b"b")
+    (world.live.root / "gone").unlink()
+    world.write("new", b"new")
+    second = world.snapshot()
+    assert world.contents(first) == {"model.bin": b"a" * (2 * MIB), "gone": b"gone"}
+    changed = b"a" * (MIB + 7) + b"b" + b"a" * (MIB - 8)
+    assert world.contents(second) == {"model.bin": changed, "new": b"new"}
+
+
+def test_the_same_files_have_the_same_root_whatever_happened_before(world: World, tmp_path: Path) -> None:
+    for number in range(300):
+        world.write(f"f{number}", str(number).encode())
+    world.snapshot()
+    for number in range(0, 300, 3):
+        (world.live.root / f"f{number}").unlink()
+    grown = world.snapshot()
+    other = World(tmp_path / "other")
+    shutil.copytree(world.live.root, other.live.root, dirs_exist_ok=True)
+    assert other.snapshot() == grown == world.live.fingerprint(quiet=True)
+
+
+def test_a_fingerprint_stores_nothing(world: World) -> None:
+    world.write("f", os.urandom(MIB))
+    world.live.look()
+    root = world.live.fingerprint(quiet=True)
+    assert world.store.disk_bytes() == 0
+    assert world.snapshot() == root
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_done_to_the_files_the_next_snapshot_has_it(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    for step in range(12):
+        for _ in range(chance.randrange(1, 12)):
+            path = f"{chance.choice('abc')}/{chance.choice('xyz')}{chance.randrange(6)}"
+            place = world.live.root / path
+            match chance.randrange(6):
+                case 0 if place.exists():
+                    place.unlink()
+                case 1 if place.exists():
+                    place.rename(place.with_name("moved"))
+                case 2 if place.parent.exists():
+                    shutil.rmtree(place.parent)
+                case 3 if place.exists():
+                    with place.open("r+b") as file:
+                        file.write(chance.randbytes(1))
+                case _:
+                    world.write(path, chance.randbytes(chance.choice([0, 5, 4096, MIB + 1])))
+        if step % 3 == 0:
+            shutil.rmtree(world.live._place / "index.sqlite", ignore_errors=True)
+        assert world.contents(world.snapshot()) == plain(world.live.root)
+
+
+def test_only_changed_files_are_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        world.write(f"f{number:02}", b"x")
+    settle()
+    world.snapshot()
+    world.write("f07", b"y")
+    opened: list[str] = []
+    original = Below.open_file
+    monkeypatch.setattr(Below, "open_file", lambda self, path: opened.append(path) or original(self, path))
+    world.snapshot()
+    assert opened == ["f07"]
+
+
+def test_a_change_within_the_clocks_tick_is_not_missed(world: World) -> None:
+    place = world.write("f", b"one")
+    world.snapshot()
+    state = place.stat()
+    place.write_bytes(b"two")
+    os.utime(place, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert world.contents(world.snapshot()) == {"f": b"two"}
+
+
+def test_what_is_written_through_a_map_while_others_look_is_not_missed(world: World) -> None:
+    place = world.write("f", b"a" * 8192)
+    settle()
+    world.snapshot()
+    with place.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        mapped[0:1] = b"b"
+        world.live.look()
+        world.live.take("during", quiet=False)
+        settle()
+        mapped[1:2] = b"c"  # the page is dirty already: this moves no time of the file
+    assert world.contents(world.snapshot())["f"][:3] == b"bca"
+
+
+def test_the_rest_of_a_folder_is_read_when_its_index_is_lost(world: World) -> None:
+    world.write("a", b"1")
+    world.write("b", b"2")
+    world.snapshot()
+    (world.live.root / "a").unlink()
+    for left in world.live._place.glob("index.sqlite*"):
+        left.unlink()
+    assert world.contents(world.snapshot()) == {"b": b"2"}
+
+
+def test_a_store_that_lost_the_tree_before_gets_all_files_again(world: World) -> None:
+    world.write("a", b"1")
+    world.snapshot()
+    world.store.release(world.store.holds())
+    world.store.collect(lambda _: False, dry_run=False)
+    assert world.contents(world.snapshot()) == {"a": b"1"}
+
+
+def test_files_kinds_and_links(world: World, tmp_path: Path) -> None:
+    outside = tmp_path / "secret"
+    outside.write_text("secret")
+    world.write("tool.sh", b"#!").chmod(0o755)
+    world.write("sub/data", b"1")
+    root = world.live.root
+    (root / "nothing").mkdir()
+    (root / "sub/inside").symlink_to("../tool.sh")
+    (root / "leaves").symlink_to("../../../../secret")
+    (root / "absolute").symlink_to(outside)
+    (root / "folder-out").symlink_to(tmp_path)
+    os.mkfifo(root / "pipe")
+    looked = world.live.look()
+    assert sorted(looked.left_out) == ["absolute", "folder-out", "leaves", "pipe"]
+    kinds = world.kinds(world.snapshot())
+    assert kinds == {
+        "nothing": Kind.EMPTY_FOLDER,
+        "sub/data": Kind.FILE,
+        "sub/inside": Kind.LINK,
+        "tool.sh": Kind.EXECUTABLE,
+    }
+
+
+def test_a_folder_that_becomes_a_link_is_not_followed(world: World, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/data").write_bytes(b"host's")
+    world.write("sub/data", b"ours")
+    world.live.look()
+    shutil.rmtree(world.live.root / "sub")
+    (world.live.root / "sub").symlink_to(tmp_path / "out")
+    root = world.live.take("late", quiet=True).root
+    assert world.contents(root) == {}
+    with pytest.raises(NotFound):
+        world.live.open_file(SafePath("sub/data"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file system takes text only")
+def test_names_that_are_not_text_are_left_out(world: World) -> None:
+    (world.live.root / os.fsdecode(b"bad-\xff")).write_bytes(b"1")
+    world.write("good\nname", b"2")
+    assert world.live.look().left_out == ["bad-�"]
+    assert world.contents(world.snapshot()) == {"good\nname": b"2"}
+
+
+def test_a_snapshot_of_chosen_paths(world: World) -> None:
+    for path in ("a/x", "a/y", "b/z", "c", "ab"):
+        world.write(path, path.encode())
+    world.live.look()
+    taken = world.live.take("some", [SafePath("a"), SafePath("c")], quiet=True)
+    assert world.contents(taken.root) == {"a/x": b"a/x", "a/y": b"a/y", "c": b"c"}
+    assert taken.extent == Extent(3, 7)
+    with pytest.raises(NotFound, match="nowhere"):
+        world.live.take("none", [SafePath("nowhere")], quiet=True)
+    assert world.store.held("none") is None
+
+
+def test_noted_writes_need_no_look(world: World) -> None:
+    world.write("a/x", b"1")
+    world.write("a/y", b"22")
+    world.write("b", b"333")
+    with world.live.locked():
+        assert world.live.note([SafePath("a"), SafePath("b")]) == Extent(3, 6)
+    first = world.snapshot(look=False)
+    assert world.live.is_stored
+    shutil.rmtree(world.live.root / "a")
+    world.write("b", b"4")
+    with world.live.locked():
+        assert world.live.note([SafePath("a"), SafePath("b")]) == Extent(1, 1)
+    assert not world.live.is_stored
+    assert world.contents(world.snapshot(look=False)) == {"b": b"4"}
+    assert world.contents(first) == {"a/x": b"1", "a/y": b"22", "b": b"333"}
+
+
+def test_the_lock_keeps_others_out(world: World) -> None:
+    order: list[str] = []
+
+    def take() -> None:
+        LocalLiveFolder(world.live._place, world.store, "live:d").take("t", quiet=True)
+        order.append("taken")
+
+    with world.live.locked():
+        other = threading.Thread(target=take)
+        other.start()
+        time.sleep(0.2)
+        order.append("released")
+    other.join()
+    assert order == ["released", "taken"]
+
+
+def test_a_file_is_read_from_any_place(world: World) -> None:
+    content = os.urandom(3 * MIB)
+    world.write("big", content)
+    opened = world.live.open_file(SafePath("big"))
+    assert opened.size == 3 * MIB
+    assert b"".join(opened.pieces(MIB - 3, 2 * MIB + 9)) == content[MIB - 3 : 2 * MIB + 9]
+    world.write("big", b"other")
+    assert world.live.open_file(SafePath("big")).version != opened.version
+
+
+def views_of(world: World, **roots: Key) -> dict[str, Path]:
+    return world.views.make("d", roots, world.live)
+
+
+def test_a_view_is_a_plain_read_only_folder(world: World) -> None:
+    world.write("a/x", b"1").chmod(0o755)
+    world.write("big", os.urandom(2 * MIB + 1))
+    (world.live.root / "link").symlink_to("a/x")
+    (world.live.root / "nothing").mkdir()
+    place = views_of(world, one=world.snapshot())["one"]
+    assert plain(place) == plain(world.live.root)
+    assert (place / "link").readlink() == Path("a/x")
+    assert (place / "nothing").is_dir()
+    assert oct((place / "a/x").stat().st_mode)[-3:] == "555"
+    assert oct((place / "big").stat().st_mode)[-3:] == "444"
+    assert oct((place / "a").stat().st_mode)[-3:] == "555"
+    with (place / "big").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert mapped[MIB : MIB + 9] == (world.live.root / "big").read_bytes()[MIB : MIB + 9]
+
+
+def test_views_share_files_with_each_other_and_never_with_the_live_ones(world: World) -> None:
+    world.write("same", os.urandom(MIB))
+    world.write("other", b"1")
+    first = world.snapshot()
+    world.write("other", b"2")
+    second = world.snapshot()
+    places = views_of(world, one=first, two=second)
+    assert (places["one"] / "same").stat().st_ino == (places["two"] / "same").stat().st_ino
+    assert (places["one"] / "other").read_bytes() == b"1"
+    assert (places["two"] / "other").read_bytes() == b"2"
+    with (world.live.root / "same").open("r+b") as file:
+        file.write(b"changed")
+    assert not (places["one"] / "same").read_bytes().startswith(b"changed")
+    world.views.remove("d", "one")
+    assert not places["one"].exists()
+    assert (places["two"] / "same").stat().st_nlink == 1
+
+
+def test_a_view_that_was_half_made_is_made_anew(world: World) -> None:
+    world.write("f", b"1")
+    root = world.snapshot()
+    left = world.home / "views/d/.parts/one"
+    left.mkdir(parents=True)
+    (left / "rubbish").write_bytes(b"rubbish")
+    assert plain(views_of(world, one=root)["one"]) == {"f": b"1"}
+    assert world.views.names() == {"d": ["one"]}
+
+
+@pytest.fixture
+def reflinking(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system whose files can share blocks."""
+    image, place = tmp_path / "disk", tmp_path / "mounted"
+    if shutil.which("mkfs.xfs") is None or os.geteuid() != 0:
+        pytest.skip("needs root and mkfs.xfs")
+    with image.open("wb") as file:
+        file.truncate(512 * MIB)
+    subprocess.run(["mkfs.xfs", "-q", image], check=True)
+    place.mkdir()
+    if subprocess.run(["mount", "-o", "loop", image, place], check=False).returncode != 0:
+        pytest.skip("loop devices cannot be mounted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_view_shares_blocks_with_the_live_file_where_the_disk_can(reflinking: Path) -> None:
+    world = World(reflinking)
+    place = world.write("big", os.urandom(100 * MIB))
+    settle()
+    root = world.snapshot()
+    os.sync()
+    before = shutil.disk_usage(reflinking).used
+    view = views_of(world, one=root)["one"] / "big"
+    os.sync()
+    assert shutil.disk_usage(reflinking).used - before < 10 * MIB
+    digest = hashlib.sha256(view.read_bytes()).digest()
+    with place.open("r+b") as file:
+        file.write(b"changed in place")
+    assert hashlib.sha256(view.read_bytes()).digest() == digest
