@@ -361,7 +361,7 @@ def reflinking(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(["mount", "-o", "loop", image, place], check=False).returncode != 0:
         pytest.skip("loop devices cannot be mounted here")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_view_shares_blocks_with_the_live_file_where_the_disk_can(reflinking: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from modelyard.engines.git import ArchiveFormat, Author
+from modelyard.engines.git import Author
 from modelyard.engines.git.local import LocalGitStore
+from modelyard.kit.archives import ArchiveFormat
 from modelyard.kit.errors import NotFound
 from modelyard.kit.safe_path import SafePath
 

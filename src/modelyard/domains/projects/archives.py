@@ -1,24 +1,23 @@
 """The operation that hands out a whole tree as one archive."""
 
 import hashlib
-import re
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 
 from modelyard.domains.projects.access import project_with
-from modelyard.domains.projects.downloads import is_held
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.repository import read_repository
 from modelyard.domains.users import Right
-from modelyard.engines.git import ArchiveFormat, GitStore
+from modelyard.engines.git import GitStore
+from modelyard.kit.archives import ArchiveFormat, file_name
 from modelyard.kit.db import Database
 from modelyard.kit.description import BINARY
+from modelyard.kit.downloads import archive_reply
 from modelyard.kit.errors import NotFound
 from modelyard.kit.operation import operation
 from modelyard.kit.safe_path import SafePath
-from modelyard.kit.streaming import PieceStream
 
 TAG = "Files (private)"
 
@@ -49,13 +48,9 @@ async def download_archive(
         commit = git.find_commit(project.id, commitId or git.head(project.id))
         if commit is None:
             raise NotFound(f"There is no commit {str(commitId)[:80]} in this project.")
-        top = f"{re.sub(r'[^A-Za-z0-9._-]', '-', project.name)}-{commit.id[:10]}"
+        top = f"{file_name(project.name)}-{commit.id[:10]}"
         pieces = git.archive(project.id, commit.id, folder, format, top)
         identity = msgspec.json.encode([_LAYOUT, commit.id, str(folder), format, top])
-        etag = f'"{hashlib.sha256(identity).hexdigest()[:40]}"'
-        if is_held(asked, etag):
-            return Response(b"", status_code=304, headers={"etag": etag})
-        name = f'attachment; filename="{top}.{format}"'
-        return PieceStream(pieces, media_type=BINARY, headers={"etag": etag, "content-disposition": name})
+        return archive_reply(pieces, asked, hashlib.sha256(identity).hexdigest()[:40], top, format)
 
     return await read_repository(db, git, project, read)

@@ -1,24 +1,17 @@
-"""Replies with the bytes of files: whole or in part, and none where the client has them already."""
+"""Replies with the bytes of a project's files."""
 
-import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.repository import read_repository
 from modelyard.engines.git import FileContent, GitStore
 from modelyard.kit.db import Database
-from modelyard.kit.description import BINARY
-from modelyard.kit.failures import failure_body
-from modelyard.kit.streaming import PieceStream
-
-# Up to this size a file is sent in one piece.
-WHOLE_BYTES = 2**20
-
-_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
+from modelyard.kit.downloads import file_reply
+from modelyard.kit.open_file import OpenFile
 
 
 async def download(
@@ -32,57 +25,16 @@ async def download(
     asked = dict(request.headers)
 
     def read() -> Response[Any]:
-        return _reply(open_content(), asked)
+        file = open_content()
+        return file_reply(OpenFile(file.key, file.size, lambda *part: _between(file, *part)), asked)
 
     return await read_repository(db, git, project, read)
 
 
-def is_held(asked: dict[str, str], etag: str) -> bool:
-    """Whether the client says that it has this version already."""
-    held = asked.get("if-none-match", "")
-    return held.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in held.split(",")}
-
-
-def part_of(asked: dict[str, str], etag: str, size: int) -> tuple[int, int] | None:
-    """The first byte that is asked for and the one after the last; None when it is the whole file.
-
-    They may be equal or beyond the end: then the file has no such part. Several ranges at once, units but
-    bytes and ranges of another version are passed over, as they may be.
-    """
-    found = _RANGE.fullmatch(asked.get("range", ""))
-    if found is None or asked.get("if-range", etag).strip() != etag:
-        return None
-    first, last = found.groups()
-    if not first:
-        return (max(size - int(last), 0), size) if last else None
-    if last and int(last) < int(first):
-        return None
-    return int(first), min(int(last) + 1, size) if last else size
-
-
-def _reply(file: FileContent, asked: dict[str, str]) -> Response[Any]:
-    headers = {"etag": f'"{file.key}"', "accept-ranges": "bytes"}
-    if is_held(asked, headers["etag"]):
-        return Response(b"", status_code=304, headers=headers)
-    part = part_of(asked, headers["etag"], file.size)
-    first, after = part or (0, file.size)
-    if part is not None and first >= after:
-        headers["content-range"] = f"bytes */{file.size}"
-        body = failure_body(f"The file has {file.size} bytes, and none in the range that was asked for.")
-        return Response(body, status_code=416, media_type=MediaType.JSON, headers=headers)
-    if part is not None:
-        headers["content-range"] = f"bytes {first}-{after - 1}/{file.size}"
-    headers["content-length"] = str(after - first)
-    pieces, status = _between(file.chunks, first, after), 200 if part is None else 206
-    if after - first <= WHOLE_BYTES:
-        return Response(b"".join(pieces), status_code=status, media_type=BINARY, headers=headers)
-    return PieceStream(pieces, status_code=status, media_type=BINARY, headers=headers)
-
-
-def _between(chunks: Generator[bytes, None, None], first: int, after: int) -> Iterator[bytes]:
+def _between(file: FileContent, first: int, after: int) -> Iterator[bytes]:
     """The bytes from one place to another; what lies before is read and dropped."""
     place = 0
-    with closing(chunks):
+    with closing(file.chunks) as chunks:
         for chunk in chunks:
             piece = chunk[max(first - place, 0) : after - place]
             place += len(chunk)

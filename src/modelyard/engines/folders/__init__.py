@@ -12,6 +12,7 @@ import msgspec
 
 from modelyard.engines.blobs import Key
 from modelyard.engines.trees import Entry
+from modelyard.kit.open_file import OpenFile
 from modelyard.kit.safe_path import SafePath
 
 
@@ -34,25 +35,6 @@ class Taken(msgspec.Struct, frozen=True):
 
     root: Key
     extent: Extent
-
-
-class OpenFile(msgspec.Struct, frozen=True):
-    """A file that is open for reading: what names this version of it, its size in bytes, and its bytes in pieces.
-
-    `pieces` reads from one place to another, and closes the file when it has ended.
-    """
-
-    version: str
-    size: int
-    pieces: "Pieces"
-
-
-class Pieces(Protocol):
-    """The bytes of a file from the place `first` to the one before `after`."""
-
-    def __call__(self, first: int, after: int) -> Iterator[bytes]:
-        """The bytes, in pieces of bounded size."""
-        ...
 
 
 class LiveFolder(Protocol):

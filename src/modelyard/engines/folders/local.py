@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelyard.engines.blobs import BlobStore, Key, Missing, Reading, Vanished, Writing
-from modelyard.engines.folders import Extent, Looked, OpenFile, Taken, queries
+from modelyard.engines.folders import Extent, Looked, Taken, queries
 from modelyard.engines.folders.cloning import clone
 from modelyard.engines.folders.looking import differences
 from modelyard.engines.folders.opening import below
@@ -18,6 +18,7 @@ from modelyard.engines.folders.storing import Contents
 from modelyard.engines.folders.walking import found_at, walk
 from modelyard.engines.trees import Entry, building, reading
 from modelyard.kit.errors import NotFound, Unavailable
+from modelyard.kit.open_file import OpenFile
 from modelyard.kit.safe_path import SafePath
 from modelyard.kit.sqlite import transaction
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from modelyard.kit.archives import ArchiveFormat
 from modelyard.kit.safe_path import SafePath
 
 MAIN = "main"
@@ -73,8 +74,6 @@ class Checkout(msgspec.Struct, frozen=True):
     stats: dict[str, FileStat]
     skipped: list[str]
 
-
-ArchiveFormat = Literal["tar.gz", "tar", "zip"]
 
 # A path's new content: bytes, or a file to take them from; None removes the path.
 Changes = Mapping[SafePath, "bytes | Path | None"]

@@ -13,7 +13,6 @@ from pygit2.enums import FileMode, Option, SortMode
 
 from modelyard.engines.git import (
     MAIN,
-    ArchiveFormat,
     Author,
     Changes,
     Checkout,
@@ -28,6 +27,7 @@ from modelyard.engines.git import (
     worktree,
 )
 from modelyard.engines.git.disk import disk_errors
+from modelyard.kit.archives import ArchiveFormat
 from modelyard.kit.errors import NotFound
 from modelyard.kit.safe_path import SafePath
 
