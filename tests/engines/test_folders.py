@@ -1,12 +1,14 @@
 """Live folders: what has changed is found and kept, whatever programs do there; views of them share the disk."""
 
 import hashlib
+import io
 import mmap
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from modelyard.engines.folders.local import LocalFolders, LocalLiveFolder
 from modelyard.engines.folders.opening import Below
 from modelyard.engines.folders.views import LocalViews
 from modelyard.engines.trees import Kind, children_of, reading
+from modelyard.engines.trees.files import Files, StoredTree, browse, members
+from modelyard.kit.archives import ArchiveFormat, archive
 from modelyard.kit.errors import NotFound
 from modelyard.kit.safe_path import SafePath
 
@@ -217,7 +221,7 @@ def test_files_kinds_and_links(world: World, tmp_path: Path) -> None:
     assert sorted(looked.left_out) == ["absolute", "folder-out", "leaves", "pipe"]
     kinds = world.kinds(world.snapshot())
     assert kinds == {
-        "nothing": Kind.EMPTY_FOLDER,
+        "nothing/": Kind.EMPTY_FOLDER,
         "sub/data": Kind.FILE,
         "sub/inside": Kind.LINK,
         "tool.sh": Kind.EXECUTABLE,
@@ -378,3 +382,65 @@ def test_a_view_shares_blocks_with_the_live_file_where_the_disk_can(reflinking: 
     with place.open("r+b") as file:
         file.write(b"changed in place")
     assert hashlib.sha256(view.read_bytes()).digest() == digest
+
+
+def test_empty_folders_stand_where_their_files_would(world: World) -> None:
+    for path in ("e-x", "e.y", "e0"):
+        world.write(path)
+    (world.live.root / "e").mkdir()
+    empty = world.snapshot()
+    assert list(world.kinds(empty)) == ["e-x", "e.y", "e/", "e0"]
+    world.write("e/file")
+    assert list(world.kinds(world.snapshot())) == ["e-x", "e.y", "e/file", "e0"]
+    shutil.rmtree(world.live.root / "e")
+    (world.live.root / "e").mkdir()
+    with world.live.locked():
+        world.live.note([SafePath("e")])
+    assert world.snapshot(look=False) == empty
+
+
+def listed(files: Files, folder: str, limit: int) -> list[str]:
+    """The names in a folder, page by page."""
+    names: list[str] = []
+    after: str | None = None
+    while True:
+        page = browse(files, SafePath(folder), after, limit)
+        assert len(page.items) <= limit
+        names += [item.name + "/" * item.is_folder for item in page.items]
+        after = page.next
+        if after is None:
+            return names
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+def test_a_folder_is_listed_in_pages(world: World, limit: int) -> None:
+    for number in range(40):
+        world.write(f"top/many/f{number}")
+        world.write(f"top/f{number:02}")
+    for path in ("top/many-more", "top/many.txt", "top/manyfold", "top/b/c/d", "other"):
+        world.write(path)
+    (world.live.root / "top/empty").mkdir()
+    root = world.snapshot()
+    files = [f"f{number:02}" for number in range(40)]
+    expected = ["b/", "empty/", *files, "many-more", "many.txt", "many/", "manyfold"]
+    for place in (world.live, StoredTree(world.store, root)):
+        assert listed(place, "top", limit) == expected
+        assert listed(place, "", limit) == ["other", "top/"]
+        assert listed(place, "top/b/c", limit) == ["d"]
+        assert listed(place, "nowhere", limit) == []
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip"])
+def test_live_files_and_their_snapshot_are_the_same_archive(world: World, kind: ArchiveFormat) -> None:
+    world.write("a/tool", b"#!").chmod(0o755)
+    world.write("a/big", os.urandom(2 * MIB + 3))
+    world.write("a/c\nd", b"odd name")
+    (world.live.root / "a/link").symlink_to("tool")
+    (world.live.root / "a/nothing").mkdir()
+    tree = StoredTree(world.store, world.snapshot())
+    one = b"".join(archive(members(world.live, SafePath("a"), "top"), kind, 0))
+    assert one == b"".join(archive(members(tree, SafePath("a"), "top"), kind, 0))
+    if kind == "tar":
+        with tarfile.open(fileobj=io.BytesIO(one)) as tar:
+            assert tar.getnames() == ["top/a/big", "top/a/c\nd", "top/a/link", "top/a/nothing", "top/a/tool"]
+            assert tar.getmember("top/a/nothing").isdir()

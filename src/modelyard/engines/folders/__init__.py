@@ -93,8 +93,12 @@ class LiveFolder(Protocol):
         """What is known to be there, from a path on, in order and without contents."""
         ...
 
-    def open_file(self, path: SafePath) -> OpenFile:
+    def open_file(self, path: str) -> OpenFile:
         """A file as it is now; raises NotFound, also for links and folders."""
+        ...
+
+    def target(self, entry: Entry) -> bytes:
+        """Where a link points to; raises NotFound when it is gone."""
         ...
 
     def clone(self, entry: Entry, target: int) -> bool:

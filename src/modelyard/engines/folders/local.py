@@ -137,7 +137,7 @@ class LocalLiveFolder:
         with self._index() as index:
             yield queries.entries_from(index, start)
 
-    def open_file(self, path: SafePath) -> OpenFile:
+    def open_file(self, path: str) -> OpenFile:
         """A file as it is now; raises NotFound, also for links and folders."""
         try:
             with below(self.root) as opened:
@@ -160,6 +160,14 @@ class LocalLiveFolder:
 
         version = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
         return OpenFile(version, state.st_size, pieces)
+
+    def target(self, entry: Entry) -> bytes:
+        """Where a link points to; raises NotFound when it is gone."""
+        try:
+            with below(self.root) as opened:
+                return opened.target(entry.path).encode()
+        except (OSError, UnicodeEncodeError):
+            raise NotFound(f"The link {entry.path} is gone.") from None
 
     def clone(self, entry: Entry, target: int) -> bool:
         """Has an empty file share the disk with the live one, when that is known to be this entry still."""

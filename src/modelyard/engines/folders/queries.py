@@ -33,7 +33,7 @@ INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
 _KNOWN = "path, kind, size, modified, changed, inode"
 _IS_FILE = "kind IN ('f', 'x')"
 # What begins with "folder/" lies between that and "folder0".
-_BELOW = "(path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))"
+_BELOW = "(path = ?1 OR (path >= ?1 || '/' AND path < ?1 || '0'))"
 
 
 class Unstored(msgspec.Struct, frozen=True):

@@ -96,7 +96,7 @@ class _View:
         return _Same(place, {one.path for one in reading.differences(other, root, self._read)})
 
     def _make_folders(self, parts: Path, entry: Entry, folders: set[str]) -> None:
-        folder = entry.path if entry.kind is Kind.EMPTY_FOLDER else entry.path.rpartition("/")[0]
+        folder = entry.path.rpartition("/")[0]
         if folder not in folders:
             (parts / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
             while folder not in folders:

@@ -45,7 +45,7 @@ def _walk_folder(opened: Below, path: str, left_out: list[str]) -> Iterator[Foun
     prefix = f"{path}/" if path else ""
     entries = _listed(opened, path)
     if not entries and path:
-        yield path, Kind.EMPTY_FOLDER.value, 0, 0, 0, 0
+        yield prefix, Kind.EMPTY_FOLDER.value, 0, 0, 0, 0
     for name, is_folder, state in entries:
         below = prefix + name.rstrip("/")
         if not _is_text(below):

@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """A file, a link inside the tree, or a folder that is empty.
+    """A file, a link inside the tree, or a folder that is empty, whose path ends in a slash.
 
     `content` is the key of a file's content, nothing for an empty file, and the target of a link.
     """
