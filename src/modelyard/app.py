@@ -14,6 +14,10 @@ from litestar.types import ASGIApp
 
 from modelyard import __version__, platform
 from modelyard.domains.audit_trail import routes as audit_trail
+from modelyard.domains.datasets import legacy as datasets_legacy
+from modelyard.domains.datasets import routes as datasets
+from modelyard.domains.datasets.grants import routes as dataset_grants
+from modelyard.domains.datasets.sharing import routes as dataset_sharing
 from modelyard.domains.environments import legacy as environments_legacy
 from modelyard.domains.environments import routes as environments
 from modelyard.domains.environments import seed_environments
@@ -90,6 +94,10 @@ OPERATIONS = operations_of(
     hardware_tiers_legacy,
     environments,
     environments_legacy,
+    datasets,
+    dataset_grants,
+    dataset_sharing,
+    datasets_legacy,
     jobs,
     jobs_legacy,
     job_defaults,

@@ -114,6 +114,13 @@ class World:
         await self.admin.post(f"{V1}/{self.project}/collaborators", body)
         return person.id
 
+    async def readable_dataset(self, person: Person) -> str:
+        """A dataset of another project that a person may read, unless it is a stranger."""
+        project = (await make(self.admin, _named("data")))["id"]
+        grants = [{"targetId": person.id, "targetRole": "DatasetRwReader"}] if person.id else []
+        body = {"projectId": project, "name": "d", "grants": grants}
+        return str((await self.admin.post("/api/datasetrw/v1/datasets", body))["dataset"]["id"])
+
     async def twin(self) -> str:
         """Another project with the same people and visibility, to be archived."""
         db, name = self.modelyard.db, f"twin-{next(_numbers)}"
@@ -199,6 +206,7 @@ fixed("listCommits", "GET", "/v1/projects/{w.name}/commits")
 fixed("listFiles", "GET", "/v1/projects/{w.name}/files/{w.commit}")
 fixed("listFolderFiles", "GET", "/v1/projects/{w.name}/files/{w.commit}//")
 fixed("listJobs", "GET", "/v4/jobs", params={"projectId": "{w.project}"})
+fixed("listProjectSharedDatasets", "GET", V1 + "/{w.project}/shared-datasets")
 fixed("listProjectTiers", "GET", "/v4/projects/{w.project}/hardwareTiers")
 fixed("listRuns", "GET", "/v1/projects/{w.name}/runs")
 fixed("listUseableEnvironments", "GET", "/v4/projects/{w.project}/useableEnvironments")
@@ -336,6 +344,29 @@ async def _choose_credential(world: World, person: Person) -> Request:
     body = {"gitCredentialId": await world.new_credential(person if person.key else world.admin)}
     path = f"/v4/projects/{world.project}/repositories/{await world.new_repository()}/credential"
     return "PUT", path, {"json": body}
+
+
+@fresh("createDataset")
+async def _create_dataset(world: World, _: Person) -> Request:
+    return "POST", "/api/datasetrw/v1/datasets", {"json": {"projectId": world.project, "name": _named("d")}}
+
+
+@fresh("addDataset")
+async def _add_dataset(world: World, _: Person) -> Request:
+    return "POST", "/dataset", {"json": {"projectId": world.project, "datasetName": _named("d")}}
+
+
+@fresh("linkProjectToDataset")
+async def _link_dataset(world: World, person: Person) -> Request:
+    options = {"json": {"datasetId": await world.readable_dataset(person)}}
+    return "POST", f"{V1}/{world.project}/shared-datasets", options
+
+
+@fresh("unlinkDatasetFromProject")
+async def _unlink_dataset(world: World, person: Person) -> Request:
+    _, path, options = await _link_dataset(world, person)
+    await world.admin.request("POST", path, **options)
+    return "DELETE", f"{path}/{options['json']['datasetId']}", {}
 
 
 @fresh("copyProject")

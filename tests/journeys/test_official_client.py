@@ -4,6 +4,7 @@ import io
 
 import pytest
 from domino import Domino
+from domino.exceptions import DatasetExistsException, DatasetNotFoundException
 
 from tests.journeys.running import DONE_SECONDS, RunningServer, wait_for
 
@@ -68,3 +69,20 @@ def test_tags_and_the_archive_of_a_project(domino: Domino) -> None:
     assert [tag["name"] for tag in domino.tags_list(domino.project_id)] == ["urgent"]
     domino.project_archive("journey")
     assert "journey" not in [project["name"] for project in domino.projects_list()]
+
+
+def test_datasets_are_made_described_and_removed(domino: Domino) -> None:
+    made = domino.datasets_create("calls", "who called")
+    assert domino.datasets_names(domino.project_id) == ["calls"]
+    assert domino.datasets_ids(domino.project_id) == [made["datasetId"]]
+    with pytest.raises(DatasetExistsException):
+        domino.datasets_create("calls", "again")
+    assert domino.datasets_details(made["datasetId"])["description"] == "who called"
+    changed = domino.datasets_update_details(made["datasetId"], "bills", "who paid")
+    assert (changed["datasetName"], changed["description"]) == ("bills", "who paid")
+    assert domino.datasets_update_details(made["datasetId"]) == changed
+    (removed,) = domino.datasets_remove([made["datasetId"]])
+    assert removed.status_code == 200
+    assert domino.datasets_list() == []
+    with pytest.raises(DatasetNotFoundException):
+        domino.datasets_remove([made["datasetId"]])

@@ -19,6 +19,7 @@ _NAMES = {
     "job": ("jobs", "'#' || number"),
     "environment": ("environments", "name"),
     "hardwareTier": ("hardware_tiers", "name"),
+    "dataset": ("datasets", "name"),
     "goal": ("project_goals", "title"),
 }
 

@@ -8,6 +8,10 @@ from modelyard.domains.users import OrganizationRole
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed, Page
 
+# All accounts that somebody, $1, acts for: what is given to an organization is given to its members.
+ACCOUNTS = """ARRAY(SELECT $1::text UNION ALL
+    SELECT b.organization_id FROM organization_members b WHERE b.user_id = $1)"""
+
 
 class Member(msgspec.Struct, frozen=True):
     """A person in an organization."""

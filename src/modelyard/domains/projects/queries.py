@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.domains.organizations import ACCOUNTS
 from modelyard.domains.projects.code_repositories.queries import CodeRepository
 from modelyard.domains.users import Caller, ProjectRole, Right, Visibility, project_rights
 from modelyard.kit.db import Executor, Transaction
@@ -69,13 +70,10 @@ class NewProject(msgspec.Struct, frozen=True, kw_only=True):
     template: str = "new"
 
 
-# $1 is the caller's account, $2 whether it administers the platform. What is given to an organization is
-# given to its members, so that each rule asks for all accounts that somebody acts for. A project is visible to
-# those who have a role in it, and to everybody when it is open.
-_ACCOUNTS = """ARRAY(SELECT $1::text UNION ALL
-    SELECT b.organization_id FROM organization_members b WHERE b.user_id = $1)"""
-_OWNED = f"p.owner_id = ANY({_ACCOUNTS})"
-_SHARED = f"FROM project_collaborators m WHERE m.account_id = ANY({_ACCOUNTS})"
+# $1 is the caller's account, $2 whether it administers the platform. A project is visible to those who have a
+# role in it, and to everybody when it is open.
+_OWNED = f"p.owner_id = ANY({ACCOUNTS})"
+_SHARED = f"FROM project_collaborators m WHERE m.account_id = ANY({ACCOUNTS})"
 _MEMBER = f"p.id = ANY(ARRAY(SELECT m.project_id {_SHARED}))"
 _OPEN = "p.visibility <> 'Private'"
 _LIVE = "p.archived_at IS NULL"

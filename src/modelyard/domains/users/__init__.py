@@ -9,18 +9,21 @@ from modelyard.domains.users.access import (
     user_with,
 )
 from modelyard.domains.users.permissions import (
+    DATASET_RIGHTS,
     ORGANIZATION_RIGHTS,
     PLATFORM_RIGHTS,
     PROJECT_RIGHTS,
     VISIBILITY_RIGHTS,
+    DatasetRole,
     OrganizationRole,
     PlatformRole,
     ProjectRole,
     Right,
     Visibility,
+    dataset_rights,
     project_rights,
 )
-from modelyard.domains.users.queries import User, find_user, find_user_by_name
+from modelyard.domains.users.queries import User, find_user, find_user_by_name, find_users
 from modelyard.domains.users.run_tokens import extend_run_token, issue_run_token, revoke_run_tokens
 from modelyard.domains.users.service import (
     create_organization_account,
@@ -31,11 +34,13 @@ from modelyard.domains.users.service import (
 from modelyard.domains.users.wire import NewUser
 
 __all__ = [
+    "DATASET_RIGHTS",
     "ORGANIZATION_RIGHTS",
     "PLATFORM_RIGHTS",
     "PROJECT_RIGHTS",
     "VISIBILITY_RIGHTS",
     "Caller",
+    "DatasetRole",
     "NewUser",
     "OrganizationRole",
     "PlatformRole",
@@ -49,10 +54,12 @@ __all__ = [
     "caller_of",
     "create_organization_account",
     "create_user",
+    "dataset_rights",
     "ensure_administrator",
     "extend_run_token",
     "find_user",
     "find_user_by_name",
+    "find_users",
     "issue_run_token",
     "on_user_created",
     "project_rights",

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from modelyard.kit.wire import AnyCase
+
 
 class Right(StrEnum):
     """The named rights: those of the contract, and what it asks for without a name; alphabetical."""
@@ -14,11 +16,14 @@ class Right(StrEnum):
     CLASSIFY_PROJECTS = "ClassifyProjects"
     CREATE_ENVIRONMENT = "CreateEnvironment"
     CREATE_PROJECT = "CreateProject"
+    DELETE_DATASET_RW_V2 = "DeleteDatasetRwV2"
     EDIT = "Edit"
     EDIT_ENVIRONMENT = "EditEnvironment"
     EDIT_FILES = "EditFiles"
     EDIT_MEMBERS = "EditMembers"
+    EDIT_SECURITY_DATASET_RW_V2 = "EditSecurityDatasetRwV2"
     GET_DATASETS_RW = "GetDatasetsRw"
+    LIST_DATASET_RW_V2 = "ListDatasetRwV2"
     LIST_PROJECT = "ListProject"
     MANAGE_COLLABORATORS = "ManageCollaborators"
     MANAGE_DATASETS_RW = "ManageDatasetsRw"
@@ -27,9 +32,14 @@ class Right(StrEnum):
     MANAGE_ORGANIZATIONS = "ManageOrganizations"
     MANAGE_USERS = "ManageUsers"
     OPEN_WORKSPACE = "OpenWorkspace"
+    PERFORM_DATASET_RW_ACTIONS_AS_ADMIN_V2 = "PerformDatasetRwActionsAsAdminV2"
+    PERFORM_DATASET_RW_ACTIONS_IN_PROJECT_V2 = "PerformDatasetRwActionsInProjectV2"
+    PERMANENT_DELETE_DATASET_RW_V2 = "PermanentDeleteDatasetRwV2"
+    READ_DATASET_RW_V2 = "ReadDatasetRwV2"
     REGISTER_MONITORING_DATASET = "RegisterMonitoringDataset"
     START_JOB = "StartJob"
     STOP_JOB = "StopJob"
+    UPDATE_DATASET_RW_V2 = "UpdateDatasetRwV2"
     UPDATE_MONITORING_SETTINGS = "UpdateMonitoringSettings"
     UPDATE_USER = "UpdateUser"
     USE_FILE_STORAGE = "UseFileStorage"
@@ -65,6 +75,14 @@ class OrganizationRole(StrEnum):
 
     ADMIN = "admin"
     MEMBER = "member"
+
+
+class DatasetRole(AnyCase):
+    """What an account is in one dataset, whatever it is in the dataset's project."""
+
+    OWNER = "DatasetRwOwner"
+    EDITOR = "DatasetRwEditor"
+    READER = "DatasetRwReader"
 
 
 class Visibility(StrEnum):
@@ -124,6 +142,24 @@ PROJECT_RIGHTS: dict[ProjectRole, frozenset[Right]] = {
     ProjectRole.PROJECT_IMPORTER: frozenset({R.LIST_PROJECT, R.VIEW_FILES}),
 }
 
+_READING_DATA = frozenset({
+    R.LIST_DATASET_RW_V2,
+    R.PERFORM_DATASET_RW_ACTIONS_IN_PROJECT_V2,
+    R.READ_DATASET_RW_V2,
+})  # fmt: skip
+
+_WRITING_DATA = _READING_DATA | {R.UPDATE_DATASET_RW_V2}
+
+DATASET_RIGHTS: dict[DatasetRole, frozenset[Right]] = {
+    DatasetRole.OWNER: _WRITING_DATA | {
+        R.DELETE_DATASET_RW_V2,
+        R.EDIT_SECURITY_DATASET_RW_V2,
+        R.PERMANENT_DELETE_DATASET_RW_V2,
+    },
+    DatasetRole.EDITOR: _WRITING_DATA,
+    DatasetRole.READER: _READING_DATA,
+}  # fmt: skip
+
 VISIBILITY_RIGHTS: dict[Visibility, frozenset[Right]] = {
     Visibility.PUBLIC: _READING,
     Visibility.SEARCHABLE: frozenset(),
@@ -137,3 +173,10 @@ def project_rights(roles: Iterable[ProjectRole], visibility: Visibility, *, is_a
         return frozenset(Right)
     everywhere = PLATFORM_RIGHTS[PlatformRole.PRACTITIONER] | VISIBILITY_RIGHTS[visibility]
     return everywhere.union(*(PROJECT_RIGHTS[role] for role in roles))
+
+
+def dataset_rights(roles: Iterable[DatasetRole], *, is_admin: bool) -> frozenset[Right]:
+    """The rights on one dataset of an account with these roles there: its own, and its organizations'."""
+    if is_admin:
+        return frozenset(Right)
+    return frozenset[Right]().union(*(DATASET_RIGHTS[role] for role in roles))

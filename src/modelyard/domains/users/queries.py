@@ -80,6 +80,12 @@ async def find_user(db: Executor, user_id: str) -> User | None:
     return await db.row(User, f"SELECT {_COLUMNS} FROM users u WHERE u.id = $1", user_id)
 
 
+async def find_users(db: Executor, user_ids: list[str]) -> dict[str, User]:
+    """The accounts among these ids, by their ids."""
+    found = await db.rows(User, f"SELECT {_COLUMNS} FROM users u WHERE u.id = ANY($1)", user_ids)
+    return {user.id: user for user in found}
+
+
 async def find_user_by_name(db: Executor, user_name: str) -> User | None:
     """The account with this name, whatever its case."""
     return await db.row(

@@ -1,0 +1,1 @@
+"""Grants: who has which role on a dataset, people and organizations."""

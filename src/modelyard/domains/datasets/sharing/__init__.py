@@ -1,0 +1,1 @@
+"""Shared datasets: those of other projects that a project uses."""

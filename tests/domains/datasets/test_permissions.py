@@ -1,0 +1,180 @@
+"""Who may do what with a dataset: every operation, by every role, given to a person or through an organization."""
+
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from modelyard.app import OPERATIONS
+from modelyard.domains.users import DATASET_RIGHTS, DatasetRole, Right, dataset_rights
+from tests.client import Modelyard, Person
+from tests.domains.datasets.conftest import OWNER, READER, SNAPSHOTS, V1, grant, make_dataset, put_snapshot
+from tests.domains.organizations.test_organizations import found
+from tests.domains.projects.conftest import make
+
+Request = tuple[str, str, dict[str, Any]]
+
+BY_ID = {str(handler.operation_id): handler for handler in OPERATIONS}
+ON_DATASETS = sorted(
+    name for name, one in BY_ID.items() if (guard := one.opt["guard"]) and guard.scope == "dataset"
+)
+# Organizations never own a dataset.
+WAYS_IN = [
+    *((role, False) for role in DatasetRole),
+    *((role, True) for role in DatasetRole if role is not DatasetRole.OWNER),
+    (None, False),
+]
+
+_numbers = itertools.count()
+
+
+class World:
+    """Makes datasets on which one account has a role."""
+
+    def __init__(self, modelyard: Modelyard, owner: Person, project: dict[str, Any]) -> None:
+        self.modelyard, self.owner, self.project = modelyard, owner, project
+        self.account = ""
+        self.role: DatasetRole | None = None
+
+    async def dataset(self) -> dict[str, Any]:
+        """A new dataset."""
+        made = await make_dataset(self.owner, self.project, f"d{next(_numbers)}")
+        if self.role:
+            await grant(self.owner, made, self.account, self.role)
+        return made
+
+    async def snapshot(self, dataset: dict[str, Any]) -> str:
+        """A new active snapshot of a dataset."""
+        return await put_snapshot(self.modelyard.db, dataset)
+
+    async def somebody(self) -> str:
+        """A new account."""
+        return (await self.modelyard.person(f"extra-{next(_numbers)}")).id
+
+
+Build = Callable[[World, str], Awaitable[Request]]
+REQUESTS: dict[str, Build] = {}
+
+
+def plain(operation_id: str, method: str, path: str, **options: Any) -> None:
+    """An operation that needs nothing but a dataset."""
+
+    async def build(world: World, dataset_id: str) -> Request:
+        return method, path.format(id=dataset_id), options
+
+    REQUESTS[operation_id] = build
+
+
+def special(operation_id: str) -> Callable[[Build], Build]:
+    """An operation that needs something more each time."""
+
+    def note(build: Build) -> Build:
+        REQUESTS[operation_id] = build
+        return build
+
+    return note
+
+
+plain("changeDataset", "PATCH", "/dataset/{id}", json={"description": "d"})
+plain("deleteDataset", "DELETE", V1 + "/{id}")
+plain("getDataset", "GET", V1 + "/{id}")
+plain("getDatasetGrants", "GET", V1 + "/{id}/grants")
+plain("getDatasetSnapshots", "GET", V1 + "/{id}/snapshots")
+plain("readDataset", "GET", "/dataset/{id}")
+plain("removeDataset", "DELETE", "/dataset/{id}")
+plain("updateDataset", "PATCH", V1 + "/{id}", json={"description": "d"})
+
+
+@special("addDatasetGrant")
+async def _add_grant(world: World, dataset_id: str) -> Request:
+    body = {"targetId": await world.somebody(), "targetRole": READER}
+    return "POST", f"{V1}/{dataset_id}/grants", {"json": body}
+
+
+@special("removeDatasetGrant")
+async def _remove_grant(world: World, dataset_id: str) -> Request:
+    _, path, options = await _add_grant(world, dataset_id)
+    await world.owner.request("POST", path, **options)
+    return "DELETE", path, options
+
+
+@special("addDatasetTag")
+async def _add_tag(world: World, dataset_id: str) -> Request:
+    body = {"tagName": "latest", "snapshotId": await world.snapshot({"id": dataset_id})}
+    return "POST", f"{V1}/{dataset_id}/tags", {"json": body}
+
+
+@special("removeDatasetTag")
+async def _remove_tag(world: World, dataset_id: str) -> Request:
+    _, path, options = await _add_tag(world, dataset_id)
+    await world.owner.request("POST", path, **options)
+    return "DELETE", f"{path}/latest", {}
+
+
+@special("getSnapshot")
+async def _get_snapshot(world: World, dataset_id: str) -> Request:
+    return "GET", f"{SNAPSHOTS}/{await world.snapshot({'id': dataset_id})}", {}
+
+
+def test_every_operation_on_datasets_is_tried() -> None:
+    assert sorted(REQUESTS) == ON_DATASETS
+
+
+def test_a_role_has_all_rights_of_the_one_below_it() -> None:
+    reader, editor, owner = (DATASET_RIGHTS[role] for role in reversed(DatasetRole))
+    assert reader < editor < owner < dataset_rights([], is_admin=True)
+    assert Right.PERFORM_DATASET_RW_ACTIONS_AS_ADMIN_V2 not in owner
+
+
+@pytest.mark.parametrize(
+    ("role", "through_organization"),
+    WAYS_IN,
+    ids=[f"{role or 'nobody'}{' of an organization' if through else ''}" for role, through in WAYS_IN],
+)
+async def test_each_role_may_do_what_the_table_says(
+    modelyard: Modelyard, ada: Person, bob: Person, role: DatasetRole | None, through_organization: bool
+) -> None:
+    world = World(modelyard, ada, await make(ada, "p"))
+    world.account = (await found(bob, "lab"))["id"] if through_organization else bob.id
+    world.role = role
+    wrong = []
+    for name in ON_DATASETS:
+        needed = set(BY_ID[name].opt["rights"])
+        allowed = role is not None and needed <= DATASET_RIGHTS[role]
+        wrong += await _tried(world, name, bob, 200 if allowed else 404 if role is None else 403)
+    assert wrong == []
+
+
+async def test_administrators_may_do_everything_and_strangers_nothing(
+    modelyard: Modelyard, ada: Person, admin: Person
+) -> None:
+    world = World(modelyard, ada, await make(ada, "p"))
+    wrong = []
+    for name in ON_DATASETS:
+        wrong += await _tried(world, name, admin, 200)
+        wrong += await _tried(world, name, modelyard.stranger(), 401)
+    assert wrong == []
+
+
+async def test_a_role_in_the_project_gives_none_on_its_datasets(
+    modelyard: Modelyard, ada: Person, bob: Person
+) -> None:
+    project = await make(bob, "p")
+    await bob.post(
+        f"/api/projects/v1/projects/{project['id']}/collaborators", {"id": ada.id, "role": "contributor"}
+    )
+    world = World(modelyard, ada, project)
+    wrong = []
+    for name in ON_DATASETS:
+        wrong += await _tried(world, name, bob, 404)
+    assert wrong == []
+    dataset = await world.dataset()
+    await grant(ada, dataset, bob.id, OWNER)
+    await bob.get(f"{V1}/{dataset['id']}")
+
+
+async def _tried(world: World, name: str, person: Person, expected: int) -> list[str]:
+    method, path, options = await REQUESTS[name](world, (await world.dataset())["id"])
+    response = await person.request(method, path, **options)
+    return [] if response.status_code == expected else [f"{name}: {response.status_code} {response.text[:150]}"]
