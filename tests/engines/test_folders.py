@@ -3,9 +3,11 @@
 import hashlib
 import io
 import mmap
+import multiprocessing
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -444,3 +446,91 @@ def test_live_files_and_their_snapshot_are_the_same_archive(world: World, kind: 
         with tarfile.open(fileobj=io.BytesIO(one)) as tar:
             assert tar.getnames() == ["top/a/big", "top/a/c\nd", "top/a/link", "top/a/nothing", "top/a/tool"]
             assert tar.getmember("top/a/nothing").isdir()
+
+
+def test_a_snapshot_is_restored_and_unchanged_files_stay_the_same_files(world: World) -> None:
+    world.write("same", os.urandom(MIB))
+    world.write("changed", b"1")
+    world.write("tool", b"#!").chmod(0o755)
+    (world.live.root / "nothing").mkdir()
+    before = plain(world.live.root)
+    root = world.snapshot()
+    inode = (world.live.root / "same").stat().st_ino
+    world.write("changed", b"2")
+    world.write("new/file", b"3")
+    (world.live.root / "tool").unlink()
+    (world.live.root / "nothing").rmdir()
+    world.live.look()
+    assert world.live.restore(root) == Extent(3, MIB + 3)
+    assert plain(world.live.root) == before
+    assert (world.live.root / "same").stat().st_ino == inode
+    assert (world.live.root / "nothing").is_dir()
+    assert (world.live.root / "tool").stat().st_mode & 0o111
+    world.write("changed", b"can be written")
+    assert world.snapshot() != root
+    world.write("changed", b"1")
+    assert world.snapshot() == root
+
+
+def test_after_a_restoration_nothing_has_to_be_read_again(world: World) -> None:
+    world.write("a", b"1")
+    settle()
+    root = world.snapshot()
+    world.write("b", b"2")
+    world.live.look()
+    world.live.restore(root)
+    assert world.live.is_stored
+    world.live.look()
+    assert world.live.is_stored
+
+
+@pytest.mark.parametrize("point", ["making", "ready", "last"])
+def test_a_killed_restoration_leaves_the_files_as_they_were_or_restored(
+    world: World, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write("f", b"old")
+    root = world.snapshot()
+    world.write("f", b"new")
+    world.live.look()
+    child = multiprocessing.get_context("fork").Process(target=_killed_at, args=(world, root, point))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    again = World(world.home)
+    assert plain(again.live.root) == {"f": b"old" if point == "last" else b"new"}
+    assert {one.name for one in again.live._place.iterdir()} & {"ready", "last"} == set()
+    again.live.look()
+    again.live.restore(root)
+    assert plain(again.live.root) == {"f": b"old"}
+
+
+def _killed_at(world: World, root: Key, point: str) -> None:
+    """Restores, and is killed right after something has got this name."""
+    rename = Path.rename
+
+    def renamed(self: Path, target: Path) -> Path:
+        done = rename(self, target)
+        if target.name == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    Path.rename = renamed  # type: ignore[method-assign]
+    if point == "making":
+        os.sync = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    World(world.home).live.restore(root)
+
+
+def test_a_file_or_a_folder_is_deleted_at_once(world: World, tmp_path: Path) -> None:
+    for path in ("a/x", "a/y", "b"):
+        world.write(path, b"1")
+    (world.live.root / "out").symlink_to(tmp_path)
+    world.live.look()
+    assert world.live.delete(SafePath("a")) == Extent(1, 1)
+    assert world.live.delete(SafePath("out")) == Extent(1, 1)
+    assert world.live.delete(SafePath("b")) == Extent(0, 0)
+    assert list(world.live.root.iterdir()) == []
+    assert list(world.live.staging.iterdir()) == []
+    assert tmp_path.exists()
+    for path in ("a", "b/c", "nowhere"):
+        with pytest.raises(NotFound):
+            world.live.delete(SafePath(path))

@@ -16,7 +16,9 @@ CREATE TABLE datasets (
     -- The live files when they were last looked through or written by way of the API.
     file_count           bigint NOT NULL DEFAULT 0,
     size_bytes           bigint NOT NULL DEFAULT 0,
-    quota_bytes          bigint CHECK (quota_bytes >= 0)
+    quota_bytes          bigint CHECK (quota_bytes >= 0),
+    -- The snapshot whose content it is to begin with; null when it has it.
+    fill_with            text
 );
 CREATE UNIQUE INDEX datasets_by_name ON datasets (project_id, lower(name)) WHERE deleted_at IS NULL;
 CREATE INDEX datasets_live ON datasets (id) WHERE deleted_at IS NULL;

@@ -3,7 +3,7 @@
 A live folder has an index of what is known of its files, so that only changed ones are read again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -85,6 +85,18 @@ class LiveFolder(Protocol):
         """
         ...
 
+    def restore(self, root: Key) -> Extent:
+        """Makes the live files those of a tree; what they were before is in the store until the next tree.
+
+        Nobody may have the folder open: it is another one then. A crash leaves the files as they were, or
+        restored.
+        """
+        ...
+
+    def delete(self, path: SafePath) -> Extent:
+        """Removes a file, or a folder with all below it, at once; raises NotFound."""
+        ...
+
     def fingerprint(self, *, quiet: bool) -> Key:
         """The root that a tree of all known files would have; nothing is stored."""
         ...
@@ -106,6 +118,22 @@ class LiveFolder(Protocol):
 
         False where it is not, or where the file system cannot do it. `target` is a descriptor.
         """
+        ...
+
+
+class Views(Protocol):
+    """Trees as plain read-only folders, made when they are first needed. Everything blocks."""
+
+    def make(self, dataset_id: str, roots: Mapping[str, Key], live: LiveFolder) -> dict[str, Path]:
+        """The folders of views, by their names; those that are missing are made from their roots."""
+        ...
+
+    def remove(self, dataset_id: str, name: str | None = None) -> None:
+        """Removes a view, or all views of a dataset; those that are not there are passed over."""
+        ...
+
+    def names(self) -> dict[str, list[str]]:
+        """The names of all views by dataset."""
         ...
 
 

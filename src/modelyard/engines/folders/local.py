@@ -1,5 +1,6 @@
 """Live folders in the platform's home: `<id>/live` with the files, an index and a lock beside it."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -10,20 +11,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelyard.engines.blobs import BlobStore, Key, Missing, Reading, Vanished, Writing
+from modelyard.engines.blobs.packs import fsync_folder
 from modelyard.engines.folders import Extent, Looked, Taken, queries
 from modelyard.engines.folders.cloning import clone
 from modelyard.engines.folders.looking import differences
+from modelyard.engines.folders.making import Sibling, make, remove
 from modelyard.engines.folders.opening import below
 from modelyard.engines.folders.storing import Contents
 from modelyard.engines.folders.walking import found_at, walk
 from modelyard.engines.trees import Entry, building, reading
 from modelyard.kit.errors import NotFound, Unavailable
+from modelyard.kit.ids import new_id
 from modelyard.kit.open_file import OpenFile
 from modelyard.kit.safe_path import SafePath
 from modelyard.kit.sqlite import transaction
 
 _PIECE_BYTES = 2**20
 _TRIES = 5
+# Files that are to become the live ones, and those that were.
+_READY, _LAST = "ready", "last"
 
 
 class LocalFolders:
@@ -51,7 +57,7 @@ class LocalLiveFolder:
         self._store = store
         self._hold = hold
         self._can_clone = True
-        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._recover()
 
     @property
     def root(self) -> Path:
@@ -116,15 +122,40 @@ class LocalLiveFolder:
 
     def take(self, name: str, paths: Iterable[SafePath] = (), *, quiet: bool) -> Taken:
         """Stores a tree of all known files, or of those at some paths and below, which `name` then holds."""
-        with self.locked(), self._index() as index:
-            for _ in range(_TRIES):
-                try:
-                    return self._take(index, name, list(paths), quiet=quiet)
-                except Missing:  # the tree before is not whole: every file is read anew
-                    queries.forget_tree(index)
-                except Vanished:
-                    continue
-        raise Unavailable("The store is being cleaned up; try again.")
+        with self.locked():
+            return self._take(name, list(paths), quiet=quiet)
+
+    def restore(self, root: Key) -> Extent:
+        """Makes the live files those of a tree; what they were before is in the store until the next tree."""
+        making, ready, last = self._place / "making", self._place / _READY, self._place / _LAST
+        with self.locked(), self._store.reading() as store:
+            now = self._take(self._hold, [], quiet=True).root
+            remove(making)  # of a try that was killed
+            make(store.read, root, making, Sibling(now, self.root), writable=True)
+            making.rename(ready)
+            self.root.rename(last)
+            ready.rename(self.root)
+            fsync_folder(self._place)
+            remove(last)
+            return self._know(root)
+
+    def delete(self, path: SafePath) -> Extent:
+        """Removes a file, or a folder with all below it, at once; raises NotFound."""
+        doomed = self.staging / f"{new_id()}.gone"
+        with self.locked():
+            try:
+                with below(self.root) as opened:
+                    opened.rename(path, doomed)
+            except OSError as error:
+                if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                    raise NotFound(f"There is no file or folder {path} in this dataset.") from None
+                raise
+            extent = self.note([path])
+        if doomed.is_dir() and not doomed.is_symlink():
+            remove(doomed)
+        else:
+            doomed.unlink()
+        return extent
 
     def fingerprint(self, *, quiet: bool) -> Key:
         """The root that a tree of all known files would have; nothing is stored."""
@@ -193,7 +224,44 @@ class LocalLiveFolder:
         with self._index() as index:
             return queries.content_of(index, found_at(entry.path, os.fstat(source))) == entry.content
 
-    def _take(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
+    def _recover(self) -> None:
+        """Ends a restoration that was killed: new files take the place of those that were out of the way."""
+        ready, last = self._place / _READY, self._place / _LAST
+        if ready.exists() or last.exists():
+            with self.locked():
+                if self.root.exists():
+                    remove(ready)
+                elif ready.exists():
+                    ready.rename(self.root)
+                remove(last)
+        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def _know(self, root: Key) -> Extent:
+        """Notes that the live files are those of a tree, just now."""
+        with self._store.writing() as writing:
+            writing.hold(self._hold, root)
+        with self._index() as index, below(self.root) as opened, self._store.reading() as store:
+            entries = reading.entries(root, store.read)
+            contents = {entry.path: entry.content for entry in entries if entry.is_file}
+            with transaction(index):
+                queries.forget_all(index)
+                found = walk(opened, "", [])
+                queries.set_read(index, ((one, contents.get(one[0], b"")) for one in found))
+                queries.set_stored(index)
+                return queries.count(index)
+
+    def _take(self, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
+        with self._index() as index:
+            for _ in range(_TRIES):
+                try:
+                    return self._take_once(index, name, paths, quiet=quiet)
+                except Missing:  # the tree before is not whole: every file is read anew
+                    queries.forget_tree(index)
+                except Vanished:
+                    continue
+        raise Unavailable("The store is being cleaned up; try again.")
+
+    def _take_once(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
         with self._store.writing() as writing:
             root = self._grown(index, writing, quiet=quiet)
             chosen = _chosen(writing, root, paths) if paths else root

@@ -39,6 +39,11 @@ class Below:
         folder, name = self._split(path)
         return os.readlink(name, dir_fd=folder)
 
+    def rename(self, path: str, target: Path) -> None:
+        """Moves whatever is at a path, links too, to a place outside; raises OSError."""
+        folder, name = self._split(path)
+        os.rename(name, target, src_dir_fd=folder)
+
     def close(self) -> None:
         """Closes every folder."""
         for descriptor in self._descriptors:

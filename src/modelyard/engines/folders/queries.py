@@ -147,6 +147,11 @@ def has_tree(index: sqlite3.Connection) -> bool:
     return index.execute("SELECT 1 FROM state WHERE has_tree").fetchone() is not None
 
 
+def forget_all(index: sqlite3.Connection) -> None:
+    """Forgets every file."""
+    index.execute("DELETE FROM files")
+
+
 def forget_tree(index: sqlite3.Connection) -> None:
     """Has the next tree made from every file."""
     index.execute("UPDATE files SET is_stored = 0")
