@@ -13,11 +13,15 @@ from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ASGIApp
 
 from modelyard import __version__, platform
+from modelyard.dataset_storage import dataset_storage
 from modelyard.domains.audit_trail import routes as audit_trail
+from modelyard.domains.datasets import Storage
 from modelyard.domains.datasets import legacy as datasets_legacy
 from modelyard.domains.datasets import routes as datasets
+from modelyard.domains.datasets.files import routes as dataset_files
 from modelyard.domains.datasets.grants import routes as dataset_grants
 from modelyard.domains.datasets.sharing import routes as dataset_sharing
+from modelyard.domains.datasets.snapshots import routes as dataset_snapshots
 from modelyard.domains.environments import legacy as environments_legacy
 from modelyard.domains.environments import routes as environments
 from modelyard.domains.environments import seed_environments
@@ -72,6 +76,7 @@ HELD: dict[str, type] = {
     "git_host": GitHost,
     "log_store": LogStore,
     "vault": Vault,
+    "storage": Storage,
 }
 
 OPERATIONS = operations_of(
@@ -97,6 +102,8 @@ OPERATIONS = operations_of(
     datasets,
     dataset_grants,
     dataset_sharing,
+    dataset_snapshots,
+    dataset_files,
     datasets_legacy,
     jobs,
     jobs_legacy,
@@ -143,6 +150,7 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.remotes = git_remotes(settings, app.state.address_rules)
         app.state.git_host = git_host(settings, app.state.address_rules)
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
+        app.state.storage = dataset_storage(settings)
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from modelyard.dataset_storage import dataset_storage
+from modelyard.domains.datasets import dataset_kinds
 from modelyard.domains.environments import build_kind
 from modelyard.domains.hardware_tiers import Node, register_node
 from modelyard.domains.jobs.fetching import CodeFetcher
@@ -62,7 +64,10 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         max_log_bytes=settings.job_max_log_bytes,
         token_seconds=settings.job_run_token_seconds,
     )
-    worker = Worker(db, dsn, node.name, [JobWork(tools, node).kind, build_kind(db, builder)])
+    storage = dataset_storage(settings)
+    worker = Worker(
+        db, dsn, node.name, [JobWork(tools, node).kind, build_kind(db, builder), *dataset_kinds(db, storage)]
+    )
     registering = asyncio.create_task(_keep_registered(db, node))
     log.info("running", node=node.name, cores=node.cores, isolated=compute.isolated)
     try:

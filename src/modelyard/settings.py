@@ -10,6 +10,7 @@ from msgspec import Meta
 
 PREFIX = "MODELYARD_"
 
+Whole = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -58,6 +59,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job_run_token_seconds: Annotated[
         Positive, Meta(description="Life of a run's own API token; it is renewed while the run lives.")
     ] = 900
+    dataset_quota_bytes: Annotated[
+        Whole, Meta(description="Bytes that the live files of one dataset may have; 0 for no limit.")
+    ] = 0
+    project_dataset_quota_bytes: Annotated[
+        Whole, Meta(description="Bytes that the live files of all datasets of a project may have; 0 for no limit.")
+    ] = 0
     git_allowed_hosts: Annotated[
         tuple[str, ...],
         Meta(

@@ -270,12 +270,12 @@ def test_noted_writes_need_no_look(world: World) -> None:
     with world.live.locked():
         assert world.live.note([SafePath("a"), SafePath("b")]) == Extent(3, 6)
     first = world.snapshot(look=False)
-    assert world.live.is_stored
+    assert world.live.unstored_bytes == 0
     shutil.rmtree(world.live.root / "a")
     world.write("b", b"4")
     with world.live.locked():
         assert world.live.note([SafePath("a"), SafePath("b")]) == Extent(1, 1)
-    assert not world.live.is_stored
+    assert world.live.unstored_bytes == 1
     assert world.contents(world.snapshot(look=False)) == {"b": b"4"}
     assert world.contents(first) == {"a/x": b"1", "a/y": b"22", "b": b"333"}
 
@@ -479,9 +479,9 @@ def test_after_a_restoration_nothing_has_to_be_read_again(world: World) -> None:
     world.write("b", b"2")
     world.live.look()
     world.live.restore(root)
-    assert world.live.is_stored
+    assert world.live.unstored_bytes == 0
     world.live.look()
-    assert world.live.is_stored
+    assert world.live.unstored_bytes == 0
 
 
 @pytest.mark.parametrize("point", ["making", "ready", "last"])

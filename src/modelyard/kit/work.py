@@ -19,7 +19,7 @@ from modelyard.kit.errors import Unavailable
 from modelyard.kit.ids import new_id
 from modelyard.kit.queries import Lease
 
-__all__ = ["Kind", "Lease", "LeaseLost", "Worker", "applying", "enqueue"]
+__all__ = ["Kind", "Lease", "LeaseLost", "Worker", "applying", "enqueue", "oldest_first"]
 
 log = structlog.get_logger()
 
@@ -47,6 +47,24 @@ class Kind(msgspec.Struct, frozen=True):
 async def enqueue(tx: Transaction, kind: str, subject_id: str) -> None:
     """Queues work on a subject as part of the change that needs it; once per kind and subject."""
     await queries.enqueue(tx, new_id(), kind, subject_id)
+
+
+def oldest_first(db: Database, name: str, at_once: int, perform: Callable[[Lease], Awaitable[None]]) -> Kind:
+    """The kind of work that is done in the order it was queued, so many pieces at a time."""
+    running: set[str] = set()
+
+    async def claim(holder: str, seconds: float) -> list[Lease]:
+        free = at_once - len(running)
+        return await queries.claim_oldest(db, holder, seconds, name, free) if free > 0 else []
+
+    async def counted(lease: Lease) -> None:
+        running.add(lease.token)
+        try:
+            await perform(lease)
+        finally:
+            running.discard(lease.token)
+
+    return Kind(name, claim, counted)
 
 
 @contextlib.asynccontextmanager

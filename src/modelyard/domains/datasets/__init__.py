@@ -7,14 +7,25 @@ from modelyard.domains.datasets.access import (
     dataset_with,
     snapshot_with,
 )
+from modelyard.domains.datasets.mounts.layout import Layout
+from modelyard.domains.datasets.mounts.queries import Mount, mounts_of
+from modelyard.domains.datasets.mounts.service import DatasetMounter
 from modelyard.domains.datasets.queries import Dataset, Snapshot
+from modelyard.domains.datasets.snapshots.work import dataset_kinds
+from modelyard.domains.datasets.storage import Storage
 
 __all__ = [
     "Dataset",
     "DatasetAccess",
+    "DatasetMounter",
+    "Layout",
+    "Mount",
     "Snapshot",
     "SnapshotAccess",
+    "Storage",
     "dataset_by_id",
+    "dataset_kinds",
     "dataset_with",
+    "mounts_of",
     "snapshot_with",
 ]

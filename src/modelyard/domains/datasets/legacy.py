@@ -5,6 +5,7 @@ from typing import Self
 from modelyard.domains.datasets import queries, service
 from modelyard.domains.datasets.access import DatasetAccess, dataset_with
 from modelyard.domains.datasets.queries import Dataset, DatasetFilter
+from modelyard.domains.datasets.storage import Storage
 from modelyard.domains.datasets.wire import Description
 from modelyard.domains.projects import Project, project_in_body
 from modelyard.domains.users import Caller, Right, authenticated
@@ -61,10 +62,10 @@ async def list_datasets(caller: Caller, db: Database, projectId: str | None = No
     "POST", "/dataset", guard=project_in_body(Right.LIST_PROJECT, Right.MANAGE_DATASETS_RW), tag=TAG
 )  # fmt: skip
 async def add_dataset(
-    project: Project, caller: Caller, tx: Transaction, data: NewPrivateDataset
+    project: Project, caller: Caller, tx: Transaction, storage: Storage, data: NewPrivateDataset
 ) -> PrivateDataset:
     """Make an empty dataset in a project."""
-    made = await service.create(tx, caller, project, data.dataset_name, data.description or "", {})
+    made = await service.create(tx, storage, caller, project, data.dataset_name, data.description or "", {})
     return PrivateDataset.of(made)
 
 

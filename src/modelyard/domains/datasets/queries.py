@@ -24,6 +24,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     created_at: datetime
+    file_count: int
+    size_bytes: int
     snapshot_ids: list[str]
     tags: dict[str, str]
     roles: list[str]
@@ -36,7 +38,11 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """An immutable state of a dataset's files, or of some of them."""
+    """An immutable state of a dataset's files, or of those at some paths.
+
+    `root` is the hash that names the whole content, in hex; `problem` says why it failed or what it lacks, and
+    `run_id` at the end of which run it was taken.
+    """
 
     id: str
     dataset_id: str
@@ -46,6 +52,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     creator_id: str | None
     created_at: datetime
     last_mounted_at: datetime | None
+    paths: list[str]
+    root: str | None
+    file_count: int | None
+    size_bytes: int | None
+    problem: str | None
+    run_id: str | None
 
 
 class NewDataset(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +68,7 @@ class NewDataset(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     creator_id: str
+    fill_with: str | None = None
 
 
 class DatasetFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +86,7 @@ class DatasetFilter(msgspec.Struct, frozen=True, kw_only=True):
 _GRANTS = f"FROM dataset_grants g WHERE g.account_id = ANY({ACCOUNTS})"
 _SELECT = f"""
 SELECT d.id, d.project_id, p.name AS project_name, o.user_name AS project_owner_name, d.name, d.description,
-    d.created_at, $2::boolean AS for_admin, caller.roles,
+    d.created_at, d.file_count, d.size_bytes, $2::boolean AS for_admin, caller.roles,
     ARRAY(SELECT s.id FROM dataset_snapshots s WHERE s.dataset_id = d.id
         AND s.status IN ('pending', 'copying', 'active', 'failed') ORDER BY s.number) AS snapshot_ids,
     (SELECT coalesce(jsonb_object_agg(t.name, t.snapshot_id), '{{}}')
@@ -151,13 +164,31 @@ async def delete_dataset(tx: Transaction, dataset_id: str) -> bool:
     return deleted == 1
 
 
+async def fill_root(db: Executor, dataset_id: str) -> str | None:
+    """The root of what a dataset is to begin with, as long as it does not have it yet."""
+    root: str | None = await db.value("SELECT fill_with FROM datasets WHERE id = $1", dataset_id)
+    return root
+
+
+async def set_filled(db: Executor, dataset_id: str, files: int, size: int) -> None:
+    """Notes that a dataset has what it is to begin with."""
+    await db.execute(
+        "UPDATE datasets SET fill_with = NULL, file_count = $2, size_bytes = $3"
+        " WHERE id = $1 AND fill_with IS NOT NULL",
+        dataset_id, files, size,
+    )  # fmt: skip
+
+
 async def drop_links_and_tags(tx: Transaction, dataset_id: str) -> None:
     """Takes a dataset out of all projects that use it, and removes its tags."""
     await tx.execute("DELETE FROM shared_datasets WHERE dataset_id = $1", dataset_id)
     await tx.execute("DELETE FROM dataset_tags WHERE dataset_id = $1", dataset_id)
 
 
-_SNAPSHOT = "id, dataset_id, number, status, description, creator_id, created_at, last_mounted_at"
+_SNAPSHOT = (
+    "id, dataset_id, number, status, description, creator_id, created_at, last_mounted_at, paths, root,"
+    " file_count, size_bytes, problem, run_id"
+)
 
 
 async def find_snapshot(db: Executor, snapshot_id: str) -> Snapshot | None:
@@ -174,6 +205,15 @@ async def list_snapshots(db: Executor, dataset_id: str, page: Page) -> Listed[Sn
         dataset_id, page.rows, page.offset,
     )  # fmt: skip
     return Listed(rows, await db.value(f"SELECT count(*) {source}", dataset_id))
+
+
+async def active_snapshots(db: Executor, dataset_id: str) -> list[Snapshot]:
+    """The active snapshots of a dataset, oldest first."""
+    return await db.rows(
+        Snapshot,
+        f"SELECT {_SNAPSHOT} FROM dataset_snapshots WHERE dataset_id = $1 AND status = 'active' ORDER BY number",
+        dataset_id,
+    )
 
 
 async def snapshots_of(db: Executor, dataset_id: str) -> list[str]:

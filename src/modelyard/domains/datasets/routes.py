@@ -11,6 +11,7 @@ from modelyard.domains.datasets.access import (
 )
 from modelyard.domains.datasets.grants.service import checked
 from modelyard.domains.datasets.queries import Dataset, DatasetFilter
+from modelyard.domains.datasets.storage import Storage
 from modelyard.domains.datasets.wire import (
     DatasetRwDetailsV1,
     DatasetRwEnvelopeV1,
@@ -81,13 +82,13 @@ async def get_datasets_v2(
 
 @operation("POST", V1, guard=new_dataset, tag=TAG)
 async def create_dataset(
-    place: NewPlace, caller: Caller, tx: Transaction, data: NewDatasetRwV1
+    place: NewPlace, caller: Caller, tx: Transaction, storage: Storage, data: NewDatasetRwV1
 ) -> DatasetRwEnvelopeV1:
     """Make an empty dataset in a project, or one with the content of a snapshot, for its maker alone."""
     roles = {} if place.source else await checked(tx, data.grants or [])
     return _envelope(
         await service.create(
-            tx, caller, place.project, data.name, data.description or "", roles, source=place.source
+            tx, storage, caller, place.project, data.name, data.description or "", roles, source=place.source
         )
     )
 

@@ -1,16 +1,22 @@
 """Rules of datasets: how they are named, made, deleted, and how their snapshots are tagged."""
 
+import asyncio
 import re
 
 from modelyard.domains.datasets import lifecycle, queries
 from modelyard.domains.datasets.grants import queries as grants
 from modelyard.domains.datasets.queries import Dataset, NewDataset, Snapshot
+from modelyard.domains.datasets.storage import Storage, fill_hold
 from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller, DatasetRole
 from modelyard.kit import events, work
 from modelyard.kit.db import Transaction
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.ids import new_id
+
+# Durable work: a dataset gets its first content, a snapshot is taken, the bytes of what was deleted go.
+FILL, SNAPSHOT, RECLAIM = "datasets.fill", "datasets.snapshot", "datasets.reclaim"
+STORE = "store"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # What runs find beside the folders of datasets.
@@ -33,6 +39,7 @@ def check_name(name: str) -> None:
 
 async def create(
     tx: Transaction,
+    storage: Storage,
     caller: Caller,
     project: Project,
     name: str,
@@ -48,7 +55,15 @@ async def create(
     check_name(name)
     if source is not None and source.status != lifecycle.ACTIVE:
         raise _not_active(source)
-    new = NewDataset(id=new_id(), project_id=project.id, name=name, description=description, creator_id=caller.id)
+    dataset_id = new_id()
+    new = NewDataset(
+        id=dataset_id,
+        project_id=project.id,
+        name=name,
+        description=description,
+        creator_id=caller.id,
+        fill_with=await _hold(storage, dataset_id, source) if source else None,
+    )
     if not await queries.add_dataset(tx, new):
         raise _taken(name)
     roles = roles | {caller.id: DatasetRole.OWNER}
@@ -58,15 +73,16 @@ async def create(
         tx, caller, "dataset.created", "dataset", new.id,
         project_id=project.id, name=name, roles={one: role.value for one, role in roles.items()}, **details,
     )  # fmt: skip
-    dataset = await current(tx, caller, new.id)
     if source is not None:
-        await fill_from_snapshot(tx, dataset, source)
-    return dataset
+        await work.enqueue(tx, FILL, new.id)
+    return await current(tx, caller, new.id)
 
 
-async def fill_from_snapshot(tx: Transaction, dataset: Dataset, source: Snapshot) -> None:  # noqa: ARG001
-    """Queues the work that copies a snapshot's content into the live files of a new dataset."""
-    await work.enqueue(tx, "datasets.fill", dataset.id)
+async def _hold(storage: Storage, dataset_id: str, source: Snapshot) -> str:
+    """Keeps the content of a snapshot for a dataset that is to begin with it; its root."""
+    root = source.root or ""
+    await asyncio.to_thread(storage.blobs.hold, fill_hold(dataset_id), bytes.fromhex(root))
+    return root
 
 
 async def describe(
@@ -98,7 +114,7 @@ async def delete(tx: Transaction, caller: Caller, dataset: Dataset) -> None:
     await lifecycle.move(tx, snapshots, lifecycle.FAILED)
     await lifecycle.move(tx, snapshots, lifecycle.MARKED)
     await queries.drop_links_and_tags(tx, dataset.id)
-    await work.enqueue(tx, "datasets.reclaim", "store")
+    await work.enqueue(tx, RECLAIM, STORE)
     await events.record(
         tx, caller, "dataset.deleted", "dataset", dataset.id, project_id=dataset.project_id, name=dataset.name
     )

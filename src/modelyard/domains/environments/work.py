@@ -14,7 +14,7 @@ from modelyard.engines.builds import Builder, BuildFailed, BuildRequest, Built
 from modelyard.kit import events
 from modelyard.kit import queries as kit_queries
 from modelyard.kit.db import Database
-from modelyard.kit.work import Kind, Lease, applying
+from modelyard.kit.work import Kind, Lease, applying, oldest_first
 
 log = structlog.get_logger()
 
@@ -26,22 +26,7 @@ _WAITING_KIND = "jobs.run"
 
 def build_kind(db: Database, builder: Builder) -> Kind:
     """The kind of work that builds revisions, at most two at a time."""
-    running: set[str] = set()
-
-    async def claim(holder: str, seconds: float) -> list[Lease]:
-        free = AT_ONCE - len(running)
-        if free <= 0:
-            return []
-        return await kit_queries.claim_oldest(db, holder, seconds, KIND, free)
-
-    async def perform(lease: Lease) -> None:
-        running.add(lease.token)
-        try:
-            await _build(db, builder, lease)
-        finally:
-            running.discard(lease.token)
-
-    return Kind(KIND, claim, perform)
+    return oldest_first(db, KIND, AT_ONCE, lambda lease: _build(db, builder, lease))
 
 
 async def _build(db: Database, builder: Builder, lease: Lease) -> None:

@@ -114,6 +114,10 @@ class BlobStore(Protocol):
         """Every name and the key it holds."""
         ...
 
+    def hold(self, name: str, key: Key) -> None:
+        """Keeps a node that is there and all that it reaches; raises Vanished when it is gone."""
+        ...
+
     def release(self, names: Iterable[str]) -> None:
         """Ends holds; names that hold nothing are passed over."""
         ...

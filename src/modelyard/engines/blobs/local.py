@@ -66,6 +66,11 @@ class LocalBlobStore:
         """Every name and the key it holds."""
         return queries.holds(self._connection)
 
+    def hold(self, name: str, key: Key) -> None:
+        """Keeps a node that is there and all that it reaches; raises Vanished when it is gone."""
+        with self.writing() as writing:
+            writing.hold(name, key)
+
     def release(self, names: Iterable[str]) -> None:
         """Ends holds; names that hold nothing are passed over."""
         with transaction(self._connection):

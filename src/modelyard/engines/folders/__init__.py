@@ -74,8 +74,8 @@ class LiveFolder(Protocol):
         ...
 
     @property
-    def is_stored(self) -> bool:
-        """Whether the store has a tree of all that is known."""
+    def unstored_bytes(self) -> int:
+        """How much the store lacks for a tree of all that is known; what has to be read to take one."""
         ...
 
     def take(self, name: str, paths: Iterable[SafePath] = (), *, quiet: bool) -> Taken:
@@ -91,6 +91,14 @@ class LiveFolder(Protocol):
         Nobody may have the folder open: it is another one then. A crash leaves the files as they were, or
         restored.
         """
+        ...
+
+    def fill(self, root: Key) -> Extent:
+        """As `restore`, for a folder that nothing was put into yet; any other stays as it is."""
+        ...
+
+    def exists(self, path: SafePath) -> bool:
+        """Whether there is a file, a link or a folder at a path."""
         ...
 
     def delete(self, path: SafePath) -> Extent:
@@ -142,6 +150,10 @@ class Folders(Protocol):
 
     def live(self, dataset_id: str) -> LiveFolder:
         """The live folder of a dataset, which is made when it is missing."""
+        ...
+
+    def hold(self, dataset_id: str) -> str:
+        """The name by which the store keeps the last tree that was taken of a whole live folder."""
         ...
 
     def remove(self, dataset_id: str) -> None:

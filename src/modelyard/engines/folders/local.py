@@ -41,12 +41,16 @@ class LocalFolders:
 
     def live(self, dataset_id: str) -> "LocalLiveFolder":
         """The live folder of a dataset, which is made when it is missing."""
-        return LocalLiveFolder(self._folder / dataset_id, self._store, f"live:{dataset_id}")
+        return LocalLiveFolder(self._folder / dataset_id, self._store, self.hold(dataset_id))
+
+    def hold(self, dataset_id: str) -> str:
+        """The name by which the store keeps the last tree that was taken of a whole live folder."""
+        return f"live:{dataset_id}"
 
     def remove(self, dataset_id: str) -> None:
         """Removes all files of a dataset, and what is known of them."""
         shutil.rmtree(self._folder / dataset_id, ignore_errors=True)
-        self._store.release([f"live:{dataset_id}"])
+        self._store.release([self.hold(dataset_id)])
 
 
 class LocalLiveFolder:
@@ -78,10 +82,10 @@ class LocalLiveFolder:
             return queries.extent(index)
 
     @property
-    def is_stored(self) -> bool:
-        """Whether the store has a tree of all that is known."""
+    def unstored_bytes(self) -> int:
+        """How much the store lacks for a tree of all that is known; what has to be read to take one."""
         with self._index() as index:
-            return queries.has_tree(index) and not queries.has_unstored(index)
+            return queries.unstored_bytes(index)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -127,17 +131,23 @@ class LocalLiveFolder:
 
     def restore(self, root: Key) -> Extent:
         """Makes the live files those of a tree; what they were before is in the store until the next tree."""
-        making, ready, last = self._place / "making", self._place / _READY, self._place / _LAST
-        with self.locked(), self._store.reading() as store:
-            now = self._take(self._hold, [], quiet=True).root
-            remove(making)  # of a try that was killed
-            make(store.read, root, making, Sibling(now, self.root), writable=True)
-            making.rename(ready)
-            self.root.rename(last)
-            ready.rename(self.root)
-            fsync_folder(self._place)
-            remove(last)
-            return self._know(root)
+        with self.locked():
+            return self._restore(root)
+
+    def fill(self, root: Key) -> Extent:
+        """As `restore`, for a folder that nothing was put into yet; any other stays as it is."""
+        with self.locked(), self._index() as index:
+            is_fresh = not queries.has_tree(index) and not queries.has_unstored(index)
+            return self._restore(root) if is_fresh else queries.extent(index)
+
+    def exists(self, path: SafePath) -> bool:
+        """Whether there is a file, a link or a folder at a path."""
+        try:
+            with below(self.root) as opened:
+                opened.state(path)
+        except OSError:
+            return False
+        return True
 
     def delete(self, path: SafePath) -> Extent:
         """Removes a file, or a folder with all below it, at once; raises NotFound."""
@@ -188,6 +198,8 @@ class LocalLiveFolder:
                 while first < after and (piece := file.read(min(_PIECE_BYTES, after - first))):
                     yield piece
                     first += len(piece)
+                if first < after:
+                    raise OSError(errno.EIO, "The file became shorter while it was read")
 
         version = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
         return OpenFile(version, state.st_size, pieces)
@@ -223,6 +235,19 @@ class LocalLiveFolder:
     def _is(self, entry: Entry, source: int) -> bool:
         with self._index() as index:
             return queries.content_of(index, found_at(entry.path, os.fstat(source))) == entry.content
+
+    def _restore(self, root: Key) -> Extent:
+        making, ready, last = self._place / "making", self._place / _READY, self._place / _LAST
+        now = self._take(self._hold, [], quiet=True).root
+        with self._store.reading() as store:
+            remove(making)  # of a try that was killed
+            make(store.read, root, making, Sibling(now, self.root), writable=True)
+        making.rename(ready)
+        self.root.rename(last)
+        ready.rename(self.root)
+        fsync_folder(self._place)
+        remove(last)
+        return self._know(root)
 
     def _recover(self) -> None:
         """Ends a restoration that was killed: new files take the place of those that were out of the way."""

@@ -127,6 +127,12 @@ def content_of(index: sqlite3.Connection, found: Found) -> Key | None:
     return row[0] if row else None
 
 
+def unstored_bytes(index: sqlite3.Connection) -> int:
+    """How many bytes the files have together that have changed since the last tree."""
+    row = index.execute("SELECT coalesce(sum(size), 0) FROM files WHERE NOT is_stored").fetchone()
+    return int(row[0])
+
+
 def set_read(index: sqlite3.Connection, read: Iterable[tuple[Found, Key]]) -> None:
     """Notes the contents of files as they were read, and their state then."""
     index.executemany(

@@ -1,0 +1,108 @@
+"""Rules of live files: known before they are relied on, restored and deleted as a whole, within their quotas."""
+
+import asyncio
+
+import msgspec
+
+from modelyard.domains.datasets.files import queries
+from modelyard.domains.datasets.files.queries import Usage
+from modelyard.domains.datasets.queries import Dataset, Snapshot
+from modelyard.domains.datasets.storage import Storage, live_folder
+from modelyard.domains.projects import Project
+from modelyard.domains.users import Caller
+from modelyard.engines.folders import LiveFolder
+from modelyard.kit import events
+from modelyard.kit.db import Database, Transaction
+from modelyard.kit.errors import BadRequest
+from modelyard.kit.safe_path import SafePath
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """Live files that are known: whether nobody could write to them meanwhile, and what no snapshot can have."""
+
+    quiet: bool
+    left_out: list[str]
+
+
+async def survey(db: Database, live: LiveFolder, dataset_id: str) -> Survey:
+    """Looks through the live files of a dataset when somebody may have changed them without saying so."""
+    state = await queries.state_of(db, dataset_id)
+    if not state.may_have_changed:
+        return Survey(quiet=True, left_out=[])
+    looked = await asyncio.to_thread(live.look)
+    async with db.transaction() as tx:
+        quiet = await queries.set_looked(tx, dataset_id, state.now, looked.extent.files, looked.extent.bytes)
+    return Survey(quiet, looked.left_out)
+
+
+async def restore(db: Database, storage: Storage, caller: Caller, dataset: Dataset, snapshot: Snapshot) -> Usage:
+    """Makes the live files those of a snapshot; raises BadRequest while a run has them open."""
+    if await queries.is_mounted(db, dataset.id):
+        raise BadRequest(f"A run has the dataset {dataset.name} open; restore it when the run has ended.")
+    live = await live_folder(db, storage, dataset.id)
+    async with db.transaction() as tx:
+        # Should the server be killed in the middle, nobody relies on what was known before.
+        await queries.set_may_have_changed(tx, dataset.id)
+    await survey(db, live, dataset.id)
+    extent = await asyncio.to_thread(live.restore, bytes.fromhex(snapshot.root or ""))
+    async with db.transaction() as tx:
+        await queries.set_extent(tx, dataset.id, extent.files, extent.bytes)
+        await events.record(
+            tx, caller, "dataset.restored", "dataset", dataset.id,
+            project_id=dataset.project_id, snapshotId=snapshot.id, files=extent.files, bytes=extent.bytes,
+        )  # fmt: skip
+    return await usage(db, storage, dataset.id)
+
+
+async def delete(db: Database, storage: Storage, caller: Caller, dataset: Dataset, path: SafePath) -> Usage:
+    """Deletes a live file, or a folder with all below it; raises NotFound, and BadRequest without a path."""
+    if not path:
+        raise BadRequest("path: name the file or folder that is to be deleted.")
+    live = await live_folder(db, storage, dataset.id)
+    extent = await asyncio.to_thread(live.delete, path)
+    async with db.transaction() as tx:
+        await queries.set_extent(tx, dataset.id, extent.files, extent.bytes)
+        await events.record(
+            tx, caller, "dataset.fileDeleted", "dataset", dataset.id, project_id=dataset.project_id, path=path
+        )
+    return await usage(db, storage, dataset.id)
+
+
+async def usage(db: Database, storage: Storage, dataset_id: str) -> Usage:
+    """What a dataset and its project take, with the quotas that are in force."""
+    found = await queries.usage_of(db, dataset_id)
+    return msgspec.structs.replace(
+        found,
+        quota_bytes=storage.quota_bytes if found.quota_bytes is None else found.quota_bytes,
+        project_quota_bytes=(
+            storage.project_quota_bytes if found.project_quota_bytes is None else found.project_quota_bytes
+        ),
+    )
+
+
+async def set_quota(tx: Transaction, caller: Caller, dataset: Dataset, size: int | None) -> None:
+    """Chooses how many bytes the live files of a dataset may have; None for the platform's default."""
+    await queries.set_quota(tx, dataset.id, size)
+    await events.record(
+        tx, caller, "dataset.quotaChanged", "dataset", dataset.id, project_id=dataset.project_id, quotaBytes=size
+    )
+
+
+async def set_project_quota(tx: Transaction, caller: Caller, project: Project, size: int | None) -> None:
+    """Chooses how many bytes the live files of all datasets of a project may have; None for the default."""
+    await queries.set_project_quota(tx, project.id, size)
+    await events.record(
+        tx, caller, "project.datasetQuotaChanged", "project", project.id, project_id=project.id, quotaBytes=size
+    )
+
+
+def over_quota(name: str, used: Usage) -> str | None:
+    """A sentence when a dataset or its project has more than it may have."""
+    if used.quota_bytes is not None and used.size_bytes > used.quota_bytes:
+        return f"The dataset {name} has {used.size_bytes:,} bytes, over its quota of {used.quota_bytes:,}."
+    if used.project_quota_bytes is not None and used.project_size_bytes > used.project_quota_bytes:
+        return (
+            f"The datasets of the project have {used.project_size_bytes:,} bytes, over the quota of"
+            f" {used.project_quota_bytes:,}."
+        )
+    return None

@@ -1,0 +1,1 @@
+"""Mounts: what runs see of datasets, and what that tells about both afterwards."""

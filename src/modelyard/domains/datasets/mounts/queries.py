@@ -1,0 +1,152 @@
+"""SQL of what runs have mounted."""
+
+from datetime import datetime
+
+import msgspec
+
+from modelyard.domains.organizations import ACCOUNTS
+from modelyard.domains.users import DatasetRole, Right, dataset_rights
+from modelyard.kit.db import Executor, Transaction
+
+
+class Mountable(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset that a run may see, with the roles of the account it runs for."""
+
+    id: str
+    name: str
+    project_id: str
+    project_name: str
+    owner_name: str
+    roles: list[str]
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What the run may do with this dataset."""
+        return dataset_rights([DatasetRole(role) for role in self.roles], is_admin=False)
+
+
+class MountableSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that a run may see, with the tags that point at it."""
+
+    id: str
+    dataset_id: str
+    number: int
+    root: str
+    tags: list[str]
+
+
+class NewMount(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of a mount when it is made."""
+
+    path: str
+    dataset_id: str
+    snapshot_id: str | None
+    is_writable: bool
+
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has or had mounted; roots name live files before the run and after it, in hex."""
+
+    run_id: str
+    path: str
+    dataset_id: str
+    dataset_name: str
+    project_id: str
+    is_writable: bool
+    snapshot_id: str | None
+    snapshot_number: int | None
+    root_before: str | None
+    root_after: str | None
+    mounted_at: datetime
+    unmounted_at: datetime | None
+
+
+async def mountable(db: Executor, account_id: str, project_id: str) -> list[Mountable]:
+    """The datasets of a project, and those that it shares, in which an account has a role; its own first."""
+    grants = f"FROM dataset_grants g WHERE g.account_id = ANY({ACCOUNTS}) AND g.dataset_id = d.id"
+    return await db.rows(
+        Mountable,
+        "SELECT d.id, d.name, d.project_id, p.name AS project_name, o.user_name AS owner_name, r.roles"
+        " FROM datasets d JOIN projects p ON p.id = d.project_id JOIN users o ON o.id = p.owner_id"
+        f" CROSS JOIN LATERAL (SELECT ARRAY(SELECT g.role {grants}) AS roles OFFSET 0) r"
+        " WHERE d.deleted_at IS NULL AND r.roles <> '{}' AND (d.project_id = $2"
+        " OR d.id = ANY(ARRAY(SELECT s.dataset_id FROM shared_datasets s WHERE s.project_id = $2)))"
+        " ORDER BY d.project_id <> $2, d.id",
+        account_id, project_id,
+    )  # fmt: skip
+
+
+async def mountable_snapshots(db: Executor, dataset_ids: list[str], newest: int) -> list[MountableSnapshot]:
+    """The active snapshots of some datasets that have a tag or are among the newest, oldest first."""
+    return await db.rows(
+        MountableSnapshot,
+        "SELECT s.id, s.dataset_id, s.number, s.root, s.tags FROM (SELECT s.id, s.dataset_id, s.number, s.root,"
+        " ARRAY(SELECT t.name FROM dataset_tags t WHERE t.snapshot_id = s.id ORDER BY t.name) AS tags,"
+        " row_number() OVER (PARTITION BY s.dataset_id ORDER BY s.number DESC) AS place"
+        " FROM dataset_snapshots s WHERE s.dataset_id = ANY($1) AND s.status = 'active') s"
+        " WHERE s.place <= $2 OR s.tags <> '{}' ORDER BY s.dataset_id, s.number",
+        dataset_ids, newest,
+    )  # fmt: skip
+
+
+async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> None:
+    """Notes what a run is about to see; what it sees already stays noted as it is.
+
+    Snapshots that are being deleted and deleted datasets are left out.
+    """
+    # In order, so that runs that start at the same moment do not wait for each other crosswise.
+    ids = sorted({mount.dataset_id for mount in mounts if mount.is_writable})
+    await tx.execute("SELECT FROM datasets WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
+    await tx.execute("UPDATE datasets SET may_have_changed = true WHERE id = ANY($1)", ids)
+    await tx.execute(
+        "UPDATE dataset_snapshots SET last_mounted_at = now() WHERE id = ANY($1)",
+        sorted(mount.snapshot_id for mount in mounts if mount.snapshot_id),
+    )
+    await tx.execute(
+        "INSERT INTO dataset_mounts (run_id, path, dataset_id, snapshot_id, is_writable)"
+        " SELECT $1, m.* FROM unnest($2::text[], $3::text[], $4::text[], $5::boolean[]) AS m"
+        " ON CONFLICT (run_id, path) DO NOTHING",
+        run_id,
+        [mount.path for mount in mounts],
+        [mount.dataset_id for mount in mounts],
+        [mount.snapshot_id for mount in mounts],
+        [mount.is_writable for mount in mounts],
+    )
+
+
+async def set_root_before(db: Executor, run_id: str, dataset_id: str, root: str) -> None:
+    """Notes what live files were before a run."""
+    await db.execute(
+        "UPDATE dataset_mounts SET root_before = $3"
+        " WHERE run_id = $1 AND dataset_id = $2 AND snapshot_id IS NULL AND root_before IS NULL",
+        run_id, dataset_id, root,
+    )  # fmt: skip
+
+
+async def end_mounts(tx: Transaction, run_id: str) -> None:
+    """Notes that a run sees nothing any more."""
+    await tx.execute(
+        "UPDATE dataset_mounts SET unmounted_at = clock_timestamp() WHERE run_id = $1 AND unmounted_at IS NULL",
+        run_id,
+    )
+
+
+async def set_root_after(db: Executor, run_id: str, dataset_id: str, root: str) -> None:
+    """Notes what live files were after a run."""
+    await db.execute(
+        "UPDATE dataset_mounts SET root_after = $3 WHERE run_id = $1 AND dataset_id = $2 AND snapshot_id IS NULL",
+        run_id, dataset_id, root,
+    )  # fmt: skip
+
+
+async def mounts_of(db: Executor, run_ids: list[str]) -> list[Mount]:
+    """What runs have or had mounted, by run and path."""
+    return await db.rows(
+        Mount,
+        "SELECT m.run_id, m.path, m.dataset_id, d.name AS dataset_name, d.project_id, m.is_writable, m.snapshot_id,"
+        " s.number AS snapshot_number, m.root_before, m.root_after, m.mounted_at, m.unmounted_at"
+        " FROM dataset_mounts m JOIN datasets d ON d.id = m.dataset_id"
+        " LEFT JOIN dataset_snapshots s ON s.id = m.snapshot_id WHERE m.run_id = ANY($1)"
+        " ORDER BY m.run_id, m.path",
+        run_ids,
+    )

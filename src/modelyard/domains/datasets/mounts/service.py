@@ -1,0 +1,158 @@
+"""How a run gets to see datasets, and what becomes known of them when it is over."""
+
+import asyncio
+from collections.abc import Callable
+
+from modelyard.domains.datasets import lifecycle
+from modelyard.domains.datasets.files import service as files
+from modelyard.domains.datasets.mounts import queries
+from modelyard.domains.datasets.mounts.layout import (
+    Layout,
+    MountedFolder,
+    by_dataset,
+    live_path,
+    names_of,
+    snapshot_path,
+)
+from modelyard.domains.datasets.mounts.queries import Mount, Mountable, MountableSnapshot, NewMount
+from modelyard.domains.datasets.service import RECLAIM, STORE
+from modelyard.domains.datasets.snapshots import queries as snapshots
+from modelyard.domains.datasets.snapshots.queries import NewSnapshot
+from modelyard.domains.datasets.snapshots.service import activate
+from modelyard.domains.datasets.storage import Storage, live_folder, snapshot_hold
+from modelyard.domains.users import Right
+from modelyard.engines.folders import LiveFolder
+from modelyard.kit import events, work
+from modelyard.kit.db import Database
+from modelyard.kit.ids import new_id
+
+# Of a dataset's snapshots a run sees those with a tag, and so many of the newest.
+NEWEST_MOUNTED = 10
+
+
+class DatasetMounter:
+    """Lets runs see the datasets of their projects, with the roles of the account that they run for."""
+
+    def __init__(self, db: Database, storage: Storage) -> None:
+        self._db = db
+        self._storage = storage
+
+    async def mount(self, run_id: str, account_id: str, project_id: str, say: Callable[[str], None]) -> Layout:
+        """What a run sees: own datasets writable for editors, shared ones and snapshots read-only.
+
+        May be called again for the same run. Raises OSError, and Failure for what cannot be read.
+        """
+        datasets = [
+            one
+            for one in await queries.mountable(self._db, account_id, project_id)
+            if Right.READ_DATASET_RW_V2 in one.rights
+        ]
+        if not datasets:
+            return Layout()
+        found = by_dataset(
+            await queries.mountable_snapshots(self._db, [one.id for one in datasets], NEWEST_MOUNTED)
+        )
+        names = names_of(datasets, project_id)
+        layout = Layout()
+        for dataset in datasets:
+            await self._mount(layout, run_id, dataset, names[dataset.id], project_id, found[dataset.id], say)
+        return layout
+
+    async def unmount(self, run_id: str, *, take_snapshots: bool, account_id: str) -> list[str]:
+        """Notes what a run has left of the live files, and takes snapshots of those it could write to.
+
+        May be called again for the same run; returns what is to be said of it in the run's log.
+        """
+        mounts = await queries.mounts_of(self._db, [run_id])
+        if not mounts:
+            return []
+        async with self._db.transaction() as tx:
+            await queries.end_mounts(tx, run_id)
+            if await snapshots.has_reclaimable(tx):
+                await work.enqueue(tx, RECLAIM, STORE)
+        written = [one for one in mounts if one.is_writable]
+        return [line for one in written for line in await self._settle(one, account_id, take=take_snapshots)]
+
+    async def _mount(
+        self,
+        layout: Layout,
+        run_id: str,
+        dataset: Mountable,
+        name: str,
+        project_id: str,
+        taken: list[MountableSnapshot],
+        say: Callable[[str], None],
+    ) -> None:
+        own = dataset.project_id == project_id
+        writable = own and Right.UPDATE_DATASET_RW_V2 in dataset.rights
+        path = live_path(dataset, name, project_id)
+        live = await live_folder(self._db, self._storage, dataset.id)
+        root = await self._known_root(live, dataset.id)
+        new = [NewMount(path=path, dataset_id=dataset.id, snapshot_id=None, is_writable=writable)]
+        new += [
+            NewMount(
+                path=snapshot_path(name, one.number), dataset_id=dataset.id, snapshot_id=one.id, is_writable=False
+            )
+            for one in taken
+        ]
+        async with self._db.transaction() as tx:
+            await queries.add_mounts(tx, run_id, new)
+        if root is not None:
+            await queries.set_root_before(self._db, run_id, dataset.id, root)
+        layout.folders.append(MountedFolder(path=path, source=live.root, is_writable=writable))
+        await self._add_views(layout, dataset.id, name, taken, live)
+        state = f" in state {root[:16]}" if root else " while another run writes there"
+        say(f"Dataset {dataset.name} at {path}, {'writable' if writable else 'read-only'},{state}")
+
+    async def _add_views(
+        self, layout: Layout, dataset_id: str, name: str, taken: list[MountableSnapshot], live: LiveFolder
+    ) -> None:
+        roots = {str(one.number): bytes.fromhex(one.root) for one in taken}
+        views = await asyncio.to_thread(self._storage.views.make, dataset_id, roots, live)
+        for one in taken:
+            path = snapshot_path(name, one.number)
+            layout.folders.append(MountedFolder(path=path, source=views[str(one.number)], is_writable=False))
+            layout.links.update({snapshot_path(name, tag): str(one.number) for tag in one.tags})
+
+    async def _known_root(self, live: LiveFolder, dataset_id: str) -> str | None:
+        """The hash of live files; None while somebody may be changing them."""
+        known = await files.survey(self._db, live, dataset_id)
+        if not known.quiet:
+            return None
+        return (await asyncio.to_thread(lambda: live.fingerprint(quiet=True))).hex()
+
+    async def _settle(self, mount: Mount, account_id: str, *, take: bool) -> list[str]:
+        live = await live_folder(self._db, self._storage, mount.dataset_id)
+        said = [await self._take_snapshot(live, mount, account_id)] if take else []
+        root = await self._known_root(live, mount.dataset_id)
+        if root is not None:
+            await queries.set_root_after(self._db, mount.run_id, mount.dataset_id, root)
+        usage = await files.usage(self._db, self._storage, mount.dataset_id)
+        complaint = files.over_quota(mount.dataset_name, usage)
+        return [*said, f"{complaint} No snapshot can be asked for until that is less."] if complaint else said
+
+    async def _take_snapshot(self, live: LiveFolder, mount: Mount, account_id: str) -> str:
+        """Takes a snapshot at the end of a run, once, however often this is called."""
+        number = await snapshots.number_taken_by(self._db, mount.dataset_id, mount.run_id)
+        if number is None:
+            known = await files.survey(self._db, live, mount.dataset_id)
+            new = NewSnapshot(
+                id=new_id(),
+                dataset_id=mount.dataset_id,
+                creator_id=account_id,
+                description="Taken when a run ended.",
+                run_id=mount.run_id,
+            )
+            hold = snapshot_hold(new.id)
+            taken = await asyncio.to_thread(lambda: live.take(hold, quiet=known.quiet))
+            async with self._db.transaction() as tx:
+                number = await snapshots.add_snapshot(tx, new)
+                if number is None:
+                    return f"The dataset {mount.dataset_name} was deleted meanwhile; no snapshot was taken of it."
+                await lifecycle.move(tx, [new.id], lifecycle.COPYING)
+                await activate(tx, new.id, taken, known.left_out)
+                await events.record(
+                    tx, None, "dataset.snapshotCreated", "dataset", mount.dataset_id,
+                    project_id=mount.project_id, snapshotId=new.id, number=number, runId=mount.run_id,
+                )  # fmt: skip
+        return f"Snapshot {number} of the dataset {mount.dataset_name} was taken."

@@ -1,0 +1,100 @@
+"""Datasets as durable work of a runner: snapshots are taken, new ones filled, bytes of deleted ones given back."""
+
+import asyncio
+import errno
+
+import structlog
+
+from modelyard.domains.datasets import lifecycle, queries
+from modelyard.domains.datasets.files import service as files
+from modelyard.domains.datasets.queries import Snapshot
+from modelyard.domains.datasets.service import FILL, RECLAIM, SNAPSHOT, STORE
+from modelyard.domains.datasets.snapshots import queries as snapshots
+from modelyard.domains.datasets.snapshots.reclaiming import reclaim
+from modelyard.domains.datasets.snapshots.service import activate
+from modelyard.domains.datasets.storage import Storage, live_folder, snapshot_hold
+from modelyard.engines.folders import Taken
+from modelyard.kit import events, work
+from modelyard.kit import queries as kit_queries
+from modelyard.kit.db import Database
+from modelyard.kit.errors import Failure, Unavailable
+from modelyard.kit.safe_path import SafePath
+from modelyard.kit.work import Kind, Lease, applying, oldest_first
+
+log = structlog.get_logger()
+
+AT_ONCE = 2
+
+
+def dataset_kinds(db: Database, storage: Storage) -> list[Kind]:
+    """The kinds of work that datasets need."""
+    doer = _DatasetWork(db, storage)
+    return [
+        oldest_first(db, SNAPSHOT, AT_ONCE, doer.take_snapshot),
+        oldest_first(db, FILL, AT_ONCE, doer.fill),
+        oldest_first(db, RECLAIM, 1, doer.reclaim),
+    ]
+
+
+class _DatasetWork:
+    """What a runner does for datasets; everything may be done twice."""
+
+    def __init__(self, db: Database, storage: Storage) -> None:
+        self._db = db
+        self._storage = storage
+
+    async def take_snapshot(self, lease: Lease) -> None:
+        """Takes a snapshot that is pending, or was being taken when its runner was killed."""
+        snapshot = await queries.find_snapshot(self._db, lease.subject_id)
+        async with applying(self._db, lease) as tx:
+            if snapshot is None or snapshot.status not in {lifecycle.PENDING, lifecycle.COPYING}:
+                await kit_queries.finish_work(tx, lease.token)
+                return
+            await lifecycle.move(tx, [snapshot.id], lifecycle.COPYING)
+        try:
+            taken, left_out = await self._take(snapshot)
+        except Unavailable:
+            raise
+        except (Failure, OSError) as error:
+            await self._fail(lease, snapshot, _reason(error))
+            return
+        async with applying(self._db, lease, finish=True) as tx:
+            await activate(tx, snapshot.id, taken, left_out)
+
+    async def fill(self, lease: Lease) -> None:
+        """Gives a new dataset the content that it is to begin with."""
+        await live_folder(self._db, self._storage, lease.subject_id)
+        async with applying(self._db, lease, finish=True):
+            pass
+
+    async def reclaim(self, lease: Lease) -> None:
+        """Gives back the bytes of what was deleted, also of what is deleted meanwhile."""
+        await reclaim(self._db, self._storage)
+        async with applying(self._db, lease, finish=True) as tx:
+            if await snapshots.has_reclaimable(tx):
+                await work.enqueue(tx, RECLAIM, STORE)
+
+    async def _take(self, snapshot: Snapshot) -> tuple[Taken, list[str]]:
+        live = await live_folder(self._db, self._storage, snapshot.dataset_id)
+        known = await files.survey(self._db, live, snapshot.dataset_id)
+        paths = [SafePath(path) for path in snapshot.paths]
+        hold = snapshot_hold(snapshot.id)
+        return await asyncio.to_thread(lambda: live.take(hold, paths, quiet=known.quiet)), known.left_out
+
+    async def _fail(self, lease: Lease, snapshot: Snapshot, reason: str) -> None:
+        log.warning("a snapshot could not be taken", snapshot=snapshot.id, reason=reason)
+        async with applying(self._db, lease, finish=True) as tx:
+            await lifecycle.move(tx, [snapshot.id], lifecycle.FAILED)
+            await snapshots.set_problem(tx, snapshot.id, reason)
+            await events.record(
+                tx, None, "dataset.snapshotFailed", "dataset", snapshot.dataset_id,
+                snapshotId=snapshot.id, number=snapshot.number, reason=reason,
+            )  # fmt: skip
+
+
+def _reason(error: Failure | OSError) -> str:
+    if isinstance(error, Failure):
+        return error.message
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "The server's disk is full; tell an administrator, then take the snapshot again."
+    return f"The files could not be read: {error.strerror or error}."

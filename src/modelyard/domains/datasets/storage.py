@@ -1,0 +1,41 @@
+"""Where the bytes of datasets are: live folders, a store of everything that snapshots hold, and views of those."""
+
+import asyncio
+
+import msgspec
+
+from modelyard.domains.datasets import queries
+from modelyard.engines.blobs import BlobStore
+from modelyard.engines.folders import Folders, LiveFolder, Views
+from modelyard.kit.db import Executor
+
+
+class Storage(msgspec.Struct, frozen=True, kw_only=True):
+    """The storage of all datasets; quotas in bytes are those that nobody has changed."""
+
+    folders: Folders
+    views: Views
+    blobs: BlobStore
+    quota_bytes: int | None = None
+    project_quota_bytes: int | None = None
+
+
+def snapshot_hold(snapshot_id: str) -> str:
+    """The name by which a snapshot holds its content in the store."""
+    return f"snapshot:{snapshot_id}"
+
+
+def fill_hold(dataset_id: str) -> str:
+    """The name by which a new dataset holds what it is to begin with."""
+    return f"fill:{dataset_id}"
+
+
+async def live_folder(db: Executor, storage: Storage, dataset_id: str) -> LiveFolder:
+    """The live files of a dataset, with the content that it is to begin with; every way to them is this one."""
+    live = await asyncio.to_thread(storage.folders.live, dataset_id)
+    root = await queries.fill_root(db, dataset_id)
+    if root is not None:
+        extent = await asyncio.to_thread(live.fill, bytes.fromhex(root))
+        await queries.set_filled(db, dataset_id, extent.files, extent.bytes)
+        await asyncio.to_thread(storage.blobs.release, [fill_hold(dataset_id)])
+    return live
