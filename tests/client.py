@@ -75,7 +75,7 @@ class Person:
         await check_recorded(self.modelyard.db, method, path.partition("?")[0], response)
         return response
 
-    async def get(self, path: str, expect: int = 200, **params: Any) -> Any:
+    async def get(self, path: str, /, expect: int = 200, **params: Any) -> Any:
         """GET with query parameters; the reply's JSON."""
         return _json(await self.request("GET", path, params=params), expect)
 
@@ -91,7 +91,7 @@ class Person:
         """PATCH of a JSON body; the reply's JSON."""
         return _json(await self.request("PATCH", path, json=body, params=params), expect)
 
-    async def delete(self, path: str, expect: int = 200, **params: Any) -> Any:
+    async def delete(self, path: str, /, expect: int = 200, **params: Any) -> Any:
         """DELETE; the reply's JSON."""
         return _json(await self.request("DELETE", path, params=params), expect)
 

@@ -9,23 +9,28 @@ import contextlib
 import fcntl
 import io
 import os
+import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from modelyard import __version__
 from modelyard.engines.postgres import DumpError, EmbeddedPostgres, PostgresError, dump, restore
-from modelyard.kit.safe_path import SafePath
+from modelyard.kit.safe_path import SafePath, link_stays_inside
 from modelyard.settings import Settings
 
 _FOLDERS = ("repos", "runs", "datasets", "blobs", "mlflow")
 _FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml", "git/known_hosts")
 _DUMP, _ABOUT = "database.dump", "about.json"
-# Working trees and tokens of running jobs mean nothing elsewhere.
-_PASSING = frozenset({"work", "code", "tmp", "token", "datasets"})
+# Working trees and tokens of running jobs mean nothing elsewhere, nor do uploads that are not complete.
+_PASSING = frozenset({"work", "code", "tmp", "token", "datasets", "staging"})
+# What is known of live files where they are now; it is made anew when it is missing.
+_KNOWN_HERE = "index.sqlite"
+_STORE_INDEX = "blobs/index.sqlite"
 
 
 class BackupError(Exception):
@@ -49,6 +54,7 @@ def write_backup(settings: Settings, file: Path) -> str:
             with tarfile.open(partial, "w:gz", compresslevel=1) as archive:
                 _add_bytes(archive, _ABOUT, msgspec.json.encode(_About(__version__)))
                 archive.add(Path(folder) / _DUMP, arcname=_DUMP)
+                count += _add_store_index(archive, home, Path(folder))
                 for path in _kept(home):
                     count += _add_file(archive, home, path)
         with partial.open("rb") as written:
@@ -108,17 +114,43 @@ def _kept(home: Path) -> Iterator[Path]:
             yield home / name
     for folder in _FOLDERS:
         for root, folders, names in os.walk(home / folder):
-            if Path(root).parent == home / "runs":
+            if Path(root).parent in {home / "runs", home / "datasets"}:
                 folders[:] = [name for name in folders if name not in _PASSING]
             for name in sorted(names):
                 path = Path(root) / name
-                if not path.is_symlink() and not name.endswith(".lock"):
+                if (not path.is_symlink() or _is_inner_link(home, path)) and not _is_local(name):
                     yield path
+
+
+def _is_local(name: str) -> bool:
+    return name.endswith((".lock", "lock")) or name.startswith(_KNOWN_HERE)
+
+
+def _is_inner_link(home: Path, path: Path) -> bool:
+    """Whether this is a link of a dataset that stays in it."""
+    parts = path.relative_to(home).parts
+    return parts[0] == "datasets" and link_stays_inside("/".join(parts[3:]), str(path.readlink()))
+
+
+def _add_store_index(archive: tarfile.TarFile, home: Path, folder: Path) -> int:
+    """Adds the index of the store as it is now; it has all that the database speaks of, in packs that stay."""
+    if not (home / _STORE_INDEX).exists():
+        return 0
+    with (
+        closing(sqlite3.connect(home / _STORE_INDEX)) as index,
+        closing(sqlite3.connect(folder / "index")) as copy,
+    ):
+        index.backup(copy)
+    archive.add(folder / "index", arcname=_STORE_INDEX)
+    return 1
 
 
 def _add_file(archive: tarfile.TarFile, home: Path, path: Path) -> int:
     """Adds a file as long as it is now, though it may grow meanwhile; 0 when it is gone."""
     try:
+        if path.is_symlink():
+            archive.add(path, arcname=str(path.relative_to(home)))
+            return 1
         with path.open("rb") as file:
             archive.addfile(archive.gettarinfo(arcname=str(path.relative_to(home)), fileobj=file), file)
     except FileNotFoundError:
@@ -133,10 +165,15 @@ def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, home: Path) -> int:
-    if not (member.isfile() or member.islnk()):
+    if not (member.isfile() or member.islnk() or member.issym()):
         raise BackupError(f"The backup holds {member.name}, which is not a plain file.")
     target = _inside(home, member.name)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if member.issym():
+        target.symlink_to(member.linkname)
+        if not _is_inner_link(home, target):
+            raise BackupError(f"The backup holds {member.name}, a link that leaves its dataset.")
+        return 1
     if member.islnk():  # copies of projects share object files
         target.hardlink_to(_inside(home, member.linkname))
         return 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from modelyard.dataset_storage import dataset_storage
-from modelyard.domains.datasets import dataset_kinds
+from modelyard.domains.datasets import DatasetMounter, dataset_kinds
 from modelyard.domains.environments import build_kind
 from modelyard.domains.hardware_tiers import Node, register_node
 from modelyard.domains.jobs.fetching import CodeFetcher
@@ -49,6 +49,7 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     await _register(db, node)
     compute = LocalCompute(settings.job_isolation, settings.job_network)
     builder = LocalBuilder(home / "envs", compute.wrap, home / "cache" / "uv")
+    storage = dataset_storage(settings)
     tools = Tools(
         db=db,
         git=LocalGitStore(home / "repos"),
@@ -56,6 +57,7 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         compute=compute,
         builder=builder,
         vault=vault,
+        datasets=DatasetMounter(db, storage),
         code=CodeFetcher(db, vault, git_remotes(settings, rules), rules),
         runs=home / "runs",
         api_host=settings.public_url or f"http://127.0.0.1:{settings.port}",
@@ -64,7 +66,6 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         max_log_bytes=settings.job_max_log_bytes,
         token_seconds=settings.job_run_token_seconds,
     )
-    storage = dataset_storage(settings)
     worker = Worker(
         db, dsn, node.name, [JobWork(tools, node).kind, build_kind(db, builder), *dataset_kinds(db, storage)]
     )

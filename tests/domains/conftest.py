@@ -3,19 +3,19 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from modelyard.runner import run
-from modelyard.settings import Settings
 from tests.client import Modelyard
 
 
-@pytest.fixture
-async def runner(modelyard: Modelyard, settings: Settings, dsn: str) -> AsyncIterator[None]:
-    """The runner of the test's home, until the test is over."""
+@asynccontextmanager
+async def running(modelyard: Modelyard, dsn: str) -> AsyncIterator[None]:
+    """A runner on the home of an API, during the block."""
     stop = asyncio.Event()
-    life = asyncio.create_task(run(settings, dsn, stop))
+    life = asyncio.create_task(run(modelyard.settings, dsn, stop))
     deadline = time.monotonic() + 30
     while not await modelyard.db.value("SELECT EXISTS (SELECT FROM nodes)"):
         assert not life.done(), life
@@ -24,3 +24,10 @@ async def runner(modelyard: Modelyard, settings: Settings, dsn: str) -> AsyncIte
     yield
     stop.set()
     await life
+
+
+@pytest.fixture
+async def runner(modelyard: Modelyard, dsn: str) -> AsyncIterator[None]:
+    """The runner of the test's home, until the test is over."""
+    async with running(modelyard, dsn):
+        yield

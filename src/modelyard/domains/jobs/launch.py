@@ -13,6 +13,9 @@ from modelyard.domains.jobs.queries import Job
 from modelyard.domains.projects import Project
 from modelyard.engines.compute import Mount
 
+# Where isolated runs find their datasets.
+DATASETS, DATASETS_GIT_BASED = "/domino/datasets", "/mnt/data"
+
 _SHELL = re.compile(r"[|&;<>$`\n*?(){}~#]|^\s*\w+=")
 _INTERPRETERS = {
     ".py": ("python",),
@@ -48,7 +51,7 @@ def places_of(folder: Path, environment: Path, *, isolated: bool, git_based: boo
             working_dir="/mnt/code" if git_based else "/mnt",
             artifacts_dir="/mnt/artifacts" if git_based else "/mnt",
             imported_dir="/mnt/imported/code" if git_based else "/repos",
-            datasets_dir="/mnt/data" if git_based else "/domino/datasets",
+            datasets_dir=DATASETS_GIT_BASED if git_based else DATASETS,
             token_file="/var/lib/domino/home/.api/token",  # noqa: S106 - a path
             temporary_dir="/tmp",
             script="/domino/launch.sh",
@@ -73,7 +76,6 @@ def mounts_of(folder: Path, places: Places, *, git_based: bool, has_script: bool
     mounts = [
         Mount(folder / "work", places.artifacts_dir, writable=True),
         Mount(folder / "tmp", places.temporary_dir, writable=True),
-        Mount(folder / "datasets", places.datasets_dir, writable=True),
         Mount(folder / "token", str(Path(places.token_file).parent)),
     ]
     if git_based:

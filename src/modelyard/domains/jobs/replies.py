@@ -4,8 +4,10 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from modelyard.domains.datasets import Mount as DatasetMount
 from modelyard.domains.hardware_tiers import Waiting
 from modelyard.domains.jobs.code import MountedRepository
+from modelyard.domains.jobs.data import dataset_mount
 from modelyard.domains.jobs.queries import Job, Tag
 from modelyard.domains.jobs.wire import (
     CommitDetailsV1,
@@ -23,12 +25,14 @@ from modelyard.domains.jobs.wire import (
 from modelyard.kit.wire import present
 
 
-def listed_job(job: Job) -> JobV1:
+def listed_job(job: Job, mounts: list[DatasetMount]) -> JobV1:
     """A job as lists show it."""
-    return JobV1(**_fields(job))
+    return JobV1(**_fields(job, mounts))
 
 
-def job_details(job: Job, tags: list[Tag], goal_ids: list[str], waiting: Waiting | None) -> JobDetailsV1:
+def job_details(
+    job: Job, tags: list[Tag], goal_ids: list[str], waiting: Waiting | None, mounts: list[DatasetMount]
+) -> JobDetailsV1:
     """A job as it is read by itself."""
     return JobDetailsV1(
         tags=[tag_reply(tag) for tag in tags],
@@ -43,7 +47,7 @@ def job_details(job: Job, tags: list[Tag], goal_ids: list[str], waiting: Waiting
             if waiting
             else UNSET
         ),
-        **_fields(job),
+        **_fields(job, mounts),
     )
 
 
@@ -52,7 +56,7 @@ def tag_reply(tag: Tag) -> TagV1:
     return TagV1(id=tag.id, name=tag.name, creator_id=tag.creator_id, created_at=tag.created_at)
 
 
-def _fields(job: Job) -> dict[str, Any]:
+def _fields(job: Job, mounts: list[DatasetMount]) -> dict[str, Any]:
     return {
         "id": job.id,
         "number": job.number,
@@ -75,7 +79,7 @@ def _fields(job: Job) -> dict[str, Any]:
             input_commit_id=job.input_commit_id, output_commit_id=present(job.output_commit_id)
         ),
         "domino_stats": [DominoStatsV1(name=stat["name"], value=stat["value"]) for stat in job.domino_stats],
-        "dataset_mounts": [],
+        "dataset_mounts": [dataset_mount(job, mount) for mount in mounts if mount.run_id == job.id],
         "external_volume_mounts": [],
         "git_repos": [_repository(one) for one in job.code],
         "main_repo_git_ref": next((_reference(one) for one in job.code if one.is_main), UNSET),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar.params import Parameter
 
-from modelyard.domains import hardware_tiers
+from modelyard.domains import datasets, hardware_tiers
 from modelyard.domains.jobs import goals, logs, queries, service
 from modelyard.domains.jobs.access import JobAccess, job_with
 from modelyard.domains.jobs.code import main_reference
@@ -65,7 +65,10 @@ async def get_jobs(
         stat=dominoStatsSortFieldName,
     )
     found = await queries.list_jobs(db, project.id, wanted)
-    return PaginatedJobEnvelopeV1(jobs=[listed_job(job) for job in found.rows], metadata=paged(page, found.total))
+    mounts = await datasets.mounts_of(db, [job.id for job in found.rows])
+    return PaginatedJobEnvelopeV1(
+        jobs=[listed_job(job, mounts) for job in found.rows], metadata=paged(page, found.total)
+    )
 
 
 @operation("GET", "/api/jobs/beta/jobs/{jobId:str}", guard=job_with(Right.VIEW_JOBS), tag=TAG)
@@ -170,7 +173,8 @@ async def _envelope(db: Database, job: queries.Job) -> JobEnvelopeV1:
     tags = await queries.tags_of(db, job.id)
     goal_ids = await queries.goal_ids_of(db, job.id)
     waiting = await hardware_tiers.explain_wait(db, job.id) if job.phase == "queued" else None
-    return JobEnvelopeV1(job=job_details(job, tags, goal_ids, waiting), metadata=metadata())
+    mounts = await datasets.mounts_of(db, [job.id])
+    return JobEnvelopeV1(job=job_details(job, tags, goal_ids, waiting, mounts), metadata=metadata())
 
 
 def _same_project(access: JobAccess, project_id: str) -> None:

@@ -15,9 +15,10 @@ import msgspec
 import structlog
 
 from modelyard.domains import environments, hardware_tiers
+from modelyard.domains.datasets import DatasetMounter, Layout
 from modelyard.domains.environments import BuiltRevision
 from modelyard.domains.hardware_tiers import Node, Tier
-from modelyard.domains.jobs import lifecycle, queries
+from modelyard.domains.jobs import data, lifecycle, queries
 from modelyard.domains.jobs.fetching import FOLDER, CannotFetch, CodeFetcher
 from modelyard.domains.jobs.fetching import MAIN as MAIN_CODE
 from modelyard.domains.jobs.launch import (
@@ -60,6 +61,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     builder: Builder
     vault: Vault
     code: CodeFetcher
+    datasets: DatasetMounter
     runs: Path
     api_host: str
     interpreter_mounts: Callable[[Path], list[Mount]]
@@ -132,8 +134,9 @@ class JobRun:
             self._running = began
             async with keeper.keeping():
                 ended = await self._follow(began, follower)
+        complaint = await self._unmount_datasets(job, follower)
         await asyncio.to_thread(follower.finish)
-        return await self._outcome(job, project, ended)
+        return await self._outcome(job, project, ended, complaint)
 
     async def _prepare(
         self, job: Job, project: Project, tier: Tier, follower: Follower, keeper: TokenKeeper
@@ -145,6 +148,7 @@ class JobRun:
             environments.built_revision(self._db, self._tools.vault, job.environment_revision_id),
             keeper.renew(),
             self._fetching,
+            self._mount_datasets(job, follower),
             asyncio.to_thread(self._check_out, job),
             return_exceptions=True,
         )
@@ -155,8 +159,7 @@ class JobRun:
         if self._stop_asked and isinstance(parts[3], asyncio.CancelledError):
             return None
         try:
-            moved, built, token, job = (_unfailed(part) for part in parts[:4])
-            _unfailed(parts[4])
+            moved, built, token, job, layout, _ = (_unfailed(part) for part in parts)
             if not moved:
                 return None
             environment = await environments.place_of(self._tools.builder, built, follower.prepare)
@@ -166,7 +169,7 @@ class JobRun:
             raise CannotRun(f"The job cannot be prepared: {error.strerror or error}.") from error
         follower.prepare(introduction(job, tier, built, isolated=self._tools.compute.isolated))
         current = await queries.find_job(self._db, job.id) if tier.gpus else job
-        return self._program(current or job, project, tier, built, environment, token)
+        return self._program(current or job, project, tier, built, environment, token, layout)
 
     async def _fetch_code(self, job: Job) -> Job:
         """Puts the job's git repositories into its folder; the job with the commits that they have."""
@@ -179,13 +182,20 @@ class JobRun:
             await queries.set_repositories(tx, job.id, fetched)
         return await queries.find_job(self._db, job.id) or job
 
+    async def _mount_datasets(self, job: Job, follower: Follower) -> Layout:
+        """Puts the datasets that the job sees where it finds them."""
+        layout = await self._tools.datasets.mount(job.id, job.started_by_id, job.project_id, follower.prepare)
+        isolated, git_based = self._tools.compute.isolated, job.is_git_based
+        await asyncio.to_thread(lambda: data.place(layout, self._folder, isolated=isolated, git_based=git_based))
+        return layout
+
     def _check_out(self, job: Job) -> None:
         """Writes the files at the input commit into an empty working tree."""
         tree = self._folder / "work"
         if tree.exists():
             shutil.rmtree(tree)
         checkout = self._tools.git.checkout(job.project_id, job.input_commit_id, tree)
-        for name in ("tmp", "datasets", "token"):
+        for name in ("tmp", "token"):
             (self._folder / name).mkdir(mode=0o700, exist_ok=True)
         (self._folder / "checkout.json").write_bytes(msgspec.json.encode(checkout))
 
@@ -204,7 +214,14 @@ class JobRun:
         )
 
     def _program(
-        self, job: Job, project: Project, tier: Tier, built: BuiltRevision, environment: Path, token: str
+        self,
+        job: Job,
+        project: Project,
+        tier: Tier,
+        built: BuiltRevision,
+        environment: Path,
+        token: str,
+        layout: Layout,
     ) -> Program:
         isolated, git_based = self._tools.compute.isolated, job.is_git_based
         places = places_of(self._folder, environment, isolated=isolated, git_based=git_based)
@@ -213,6 +230,7 @@ class JobRun:
             (self._folder / "launch.sh").write_text(script)
         words = ["/bin/sh", places.script] if script is not None else command_words(job.command)
         mounts = mounts_of(self._folder, places, git_based=git_based, has_script=script is not None)
+        mounts += data.mounts(layout, self._folder, places)
         mounts += self._tools.interpreter_mounts(environment)
         return msgspec.structs.replace(
             self._bare(job, tier),
@@ -250,6 +268,19 @@ class JobRun:
                 ended.cancel()
         return await ended
 
+    async def _unmount_datasets(self, job: Job, follower: Follower) -> str | None:
+        """Has it known what the run left in its datasets, and snapshots taken; a sentence when that failed."""
+        unmount = self._tools.datasets.unmount
+        take, account = job.snapshot_datasets, job.started_by_id
+        try:
+            lines = await patiently(lambda: unmount(job.id, take_snapshots=take, account_id=account))
+        except (OSError, Failure) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            return f"The job's changes are in its datasets, but could not be looked through: {reason}."
+        for line in lines:
+            follower.prepare(line)
+        return None
+
     async def _never_started(self, job: Job, follower: Follower) -> tuple[str, Outcome]:
         await asyncio.to_thread(follower.finish)
         current = await queries.find_job(self._db, job.id)
@@ -257,8 +288,10 @@ class JobRun:
             return lifecycle.STOPPED, Outcome()
         return lifecycle.ERROR, Outcome(problem="The job was lost: nothing of it is left on this machine.")
 
-    async def _outcome(self, job: Job, project: Project, ended: Exit) -> tuple[str, Outcome]:
-        _, current, (stats, complaint) = await asyncio.gather(
+    async def _outcome(
+        self, job: Job, project: Project, ended: Exit, complaint: str | None
+    ) -> tuple[str, Outcome]:
+        _, current, (stats, unreadable) = await asyncio.gather(
             patiently(lambda: self._move("Finishing")),
             patiently(lambda: queries.find_job(self._db, job.id)),
             asyncio.to_thread(read_stats, self._folder / "work", self._folder / FOLDER / MAIN_CODE),
@@ -275,7 +308,7 @@ class JobRun:
         return status, Outcome(
             output_commit_id=commit_id,
             exit_code=ended.code,
-            problem=problem or complaint,
+            problem=problem or complaint or unreadable,
             domino_stats=stats,
             cpu_seconds=ended.cpu_seconds,
             peak_memory_bytes=ended.peak_memory_bytes,
@@ -312,12 +345,13 @@ class JobRun:
             await queries.set_outcome(tx, job.id, outcome)
             await hardware_tiers.release_execution(tx, job.id)
             await revoke_run_tokens(tx, job.id)
+            await self._tools.datasets.release(tx, job.id)
             await events.record(tx, None, "job.ended", "job", job.id, project_id=job.project_id, status=status)
             await kit_queries.notify(tx, self._lease.kind)
 
     def _clean(self) -> None:
         """Removes what only the living run needed; its log stays."""
-        for name in ("work", "tmp", "datasets", "token", FOLDER):
+        for name in ("work", "tmp", data.FOLDER, "token", FOLDER):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in ("launch.sh", "checkout.json"):
             (self._folder / name).unlink(missing_ok=True)

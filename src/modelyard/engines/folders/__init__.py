@@ -69,6 +69,11 @@ class LiveFolder(Protocol):
         ...
 
     @property
+    def is_known(self) -> bool:
+        """Whether the folder was looked through since it is here; not so after a backup was brought back."""
+        ...
+
+    @property
     def extent(self) -> Extent:
         """How much is known to be there."""
         ...

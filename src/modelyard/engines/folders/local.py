@@ -76,6 +76,12 @@ class LocalLiveFolder:
         return place
 
     @property
+    def is_known(self) -> bool:
+        """Whether the folder was looked through since it is here; not so after a backup was brought back."""
+        with self._index() as index:
+            return queries.root(index) == self._inode
+
+    @property
     def extent(self) -> Extent:
         """How much is known to be there."""
         with self._index() as index:
@@ -117,9 +123,10 @@ class LocalLiveFolder:
         with self.locked(), self._index() as index, below(self.root) as opened:
             left_out: list[str] = []
             changed, gone = differences(queries.known(index), walk(opened, "", left_out))
-            if not changed and not gone:
+            if not changed and not gone and queries.root(index) == self._inode:
                 return Looked(queries.extent(index), left_out)
             with transaction(index):
+                queries.set_root(index, self._inode)
                 queries.put(index, changed)
                 queries.put_removed(index, gone)
                 return Looked(queries.count(index), left_out)
@@ -259,7 +266,14 @@ class LocalLiveFolder:
                 elif ready.exists():
                     ready.rename(self.root)
                 remove(last)
-        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not self.root.exists():
+            self.root.mkdir(mode=0o755, parents=True)
+            with self._index() as index:
+                queries.set_root(index, self._inode)
+
+    @property
+    def _inode(self) -> int:
+        return self.root.stat().st_ino
 
     def _know(self, root: Key) -> Extent:
         """Notes that the live files are those of a tree, just now."""
@@ -270,6 +284,7 @@ class LocalLiveFolder:
             contents = {entry.path: entry.content for entry in entries if entry.is_file}
             with transaction(index):
                 queries.forget_all(index)
+                queries.set_root(index, self._inode)
                 found = walk(opened, "", [])
                 queries.set_read(index, ((one, contents.get(one[0], b"")) for one in found))
                 queries.set_stored(index)

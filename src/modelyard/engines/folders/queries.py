@@ -26,9 +26,9 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS files_to_store ON files (path) WHERE NOT is_stored;
 CREATE TABLE IF NOT EXISTS state (
     id INTEGER PRIMARY KEY CHECK (id = 1), files INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    has_tree INTEGER NOT NULL
+    has_tree INTEGER NOT NULL, root INTEGER NOT NULL
 );
-INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
+INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0, 0);
 """
 _KNOWN = "path, kind, size, modified, changed, inode"
 _IS_FILE = "kind IN ('f', 'x')"
@@ -151,6 +151,16 @@ def set_stored(index: sqlite3.Connection) -> None:
 def has_tree(index: sqlite3.Connection) -> bool:
     """Whether rows that are marked as stored are in the tree that the store holds."""
     return index.execute("SELECT 1 FROM state WHERE has_tree").fetchone() is not None
+
+
+def set_root(index: sqlite3.Connection, inode: int) -> None:
+    """Notes in which folder the files are that are known."""
+    index.execute("UPDATE state SET root = ?", (inode,))
+
+
+def root(index: sqlite3.Connection) -> int:
+    """The inode of the folder in which the files are that are known; 0 while none was looked through."""
+    return int(index.execute("SELECT root FROM state").fetchone()[0])
 
 
 def forget_all(index: sqlite3.Connection) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from modelyard.domains.datasets.files import queries
-from modelyard.domains.datasets.files.queries import Usage
+from modelyard.domains.datasets.files.queries import LiveState, Usage
 from modelyard.domains.datasets.queries import Dataset, Snapshot
 from modelyard.domains.datasets.storage import Storage, live_folder
 from modelyard.domains.projects import Project
@@ -27,12 +27,17 @@ class Survey(msgspec.Struct, frozen=True):
 async def survey(db: Database, live: LiveFolder, dataset_id: str) -> Survey:
     """Looks through the live files of a dataset when somebody may have changed them without saying so."""
     state = await queries.state_of(db, dataset_id)
-    if not state.may_have_changed:
+    if await is_known(live, state):
         return Survey(quiet=True, left_out=[])
     looked = await asyncio.to_thread(live.look)
     async with db.transaction() as tx:
         quiet = await queries.set_looked(tx, dataset_id, state.now, looked.extent.files, looked.extent.bytes)
     return Survey(quiet, looked.left_out)
+
+
+async def is_known(live: LiveFolder, state: LiveState) -> bool:
+    """Whether the live files are known without looking."""
+    return not state.may_have_changed and await asyncio.to_thread(lambda: live.is_known)
 
 
 async def restore(db: Database, storage: Storage, caller: Caller, dataset: Dataset, snapshot: Snapshot) -> Usage:
@@ -63,7 +68,7 @@ async def delete(db: Database, storage: Storage, caller: Caller, dataset: Datase
     async with db.transaction() as tx:
         await queries.set_extent(tx, dataset.id, extent.files, extent.bytes)
         await events.record(
-            tx, caller, "dataset.fileDeleted", "dataset", dataset.id, project_id=dataset.project_id, path=path
+            tx, caller, "dataset.fileDeleted", "dataset", dataset.id, project_id=dataset.project_id, path=str(path)
         )
     return await usage(db, storage, dataset.id)
 

@@ -123,9 +123,9 @@ async def set_root_before(db: Executor, run_id: str, dataset_id: str, root: str)
     )  # fmt: skip
 
 
-async def end_mounts(tx: Transaction, run_id: str) -> None:
-    """Notes that a run sees nothing any more."""
-    await tx.execute(
+async def end_mounts(tx: Transaction, run_id: str) -> int:
+    """Notes that a run sees nothing any more; how much it saw until now."""
+    return await tx.execute(
         "UPDATE dataset_mounts SET unmounted_at = clock_timestamp() WHERE run_id = $1 AND unmounted_at IS NULL",
         run_id,
     )
@@ -143,8 +143,8 @@ async def mounts_of(db: Executor, run_ids: list[str]) -> list[Mount]:
     """What runs have or had mounted, by run and path."""
     return await db.rows(
         Mount,
-        "SELECT m.run_id, m.path, m.dataset_id, d.name AS dataset_name, d.project_id, m.is_writable, m.snapshot_id,"
-        " s.number AS snapshot_number, m.root_before, m.root_after, m.mounted_at, m.unmounted_at"
+        "SELECT m.run_id, m.path, m.dataset_id, d.name AS dataset_name, d.project_id, m.is_writable,"
+        " m.snapshot_id, s.number AS snapshot_number, m.root_before, m.root_after, m.mounted_at, m.unmounted_at"
         " FROM dataset_mounts m JOIN datasets d ON d.id = m.dataset_id"
         " LEFT JOIN dataset_snapshots s ON s.id = m.snapshot_id WHERE m.run_id = ANY($1)"
         " ORDER BY m.run_id, m.path",

@@ -23,7 +23,7 @@ from modelyard.domains.datasets.storage import Storage, live_folder, snapshot_ho
 from modelyard.domains.users import Right
 from modelyard.engines.folders import LiveFolder
 from modelyard.kit import events, work
-from modelyard.kit.db import Database
+from modelyard.kit.db import Database, Transaction
 from modelyard.kit.ids import new_id
 
 # Of a dataset's snapshots a run sees those with a tag, and so many of the newest.
@@ -67,11 +67,14 @@ class DatasetMounter:
         if not mounts:
             return []
         async with self._db.transaction() as tx:
-            await queries.end_mounts(tx, run_id)
-            if await snapshots.has_reclaimable(tx):
-                await work.enqueue(tx, RECLAIM, STORE)
+            await self.release(tx, run_id)
         written = [one for one in mounts if one.is_writable]
         return [line for one in written for line in await self._settle(one, account_id, take=take_snapshots)]
+
+    async def release(self, tx: Transaction, run_id: str) -> None:
+        """Notes that a run sees nothing any more, without looking at what it has left."""
+        if await queries.end_mounts(tx, run_id) and await snapshots.has_reclaimable(tx):
+            await work.enqueue(tx, RECLAIM, STORE)
 
     async def _mount(
         self,

@@ -38,7 +38,9 @@ async def create(db: Database, storage: Storage, caller: Caller, dataset: Datase
             raise BadRequest(
                 f"relativeFilePaths: there is no file or folder {path} in the dataset {dataset.name}."
             )
-    new = NewSnapshot(id=new_id(), dataset_id=dataset.id, creator_id=caller.id, paths=list(wanted))
+    new = NewSnapshot(
+        id=new_id(), dataset_id=dataset.id, creator_id=caller.id, paths=[str(path) for path in wanted]
+    )
     taken = await _taken_at_once(db, live, new)
     async with db.transaction() as tx:
         number = await snapshots.add_snapshot(tx, new)
@@ -93,7 +95,10 @@ async def version_of(db: Database, dataset: Dataset, name: str) -> Snapshot:
 async def _taken_at_once(db: Database, live: LiveFolder, new: NewSnapshot) -> Taken | None:
     """The tree of live files that are all known; None when much of them must be read first."""
     state = await file_queries.state_of(db, new.dataset_id)
-    if state.may_have_changed or await asyncio.to_thread(lambda: live.unstored_bytes) > AT_ONCE_BYTES:
+    if (
+        not await files.is_known(live, state)
+        or await asyncio.to_thread(lambda: live.unstored_bytes) > AT_ONCE_BYTES
+    ):
         return None
     paths = [SafePath(path) for path in new.paths]
     try:
