@@ -29,6 +29,7 @@ from modelyard.domains.git_credentials import routes as git_credentials
 from modelyard.domains.hardware_tiers import legacy as hardware_tiers_legacy
 from modelyard.domains.hardware_tiers import routes as hardware_tiers
 from modelyard.domains.hardware_tiers import seed_tiers
+from modelyard.domains.jobs import data_routes as job_datasets
 from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
@@ -108,6 +109,7 @@ OPERATIONS = operations_of(
     jobs,
     jobs_legacy,
     job_defaults,
+    job_datasets,
     audit_trail,
 )
 
