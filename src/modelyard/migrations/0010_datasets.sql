@@ -17,11 +17,13 @@ CREATE TABLE datasets (
     file_count           bigint NOT NULL DEFAULT 0,
     size_bytes           bigint NOT NULL DEFAULT 0,
     quota_bytes          bigint CHECK (quota_bytes >= 0),
-    -- The snapshot whose content it is to begin with; null when it has it.
-    fill_with            text
+    -- What it is to begin with, until it has it: a root in the store, or the live files of another dataset.
+    fill_with            text,
+    fill_from            text REFERENCES datasets
 );
 CREATE UNIQUE INDEX datasets_by_name ON datasets (project_id, lower(name)) WHERE deleted_at IS NULL;
 CREATE INDEX datasets_live ON datasets (id) WHERE deleted_at IS NULL;
+CREATE INDEX datasets_filled_from ON datasets (fill_from) WHERE fill_from IS NOT NULL;
 CREATE INDEX datasets_to_reclaim ON datasets (id) WHERE deleted_at IS NOT NULL AND reclaimed_at IS NULL;
 
 -- One role an account; what an organization has, its members have.

@@ -13,6 +13,8 @@ from tests.domains.datasets.conftest import OWNER, READER, SNAPSHOTS, V1, grant,
 from tests.domains.organizations.test_organizations import found
 from tests.domains.projects.conftest import make
 
+PRIVATE, PRIVATE_SNAPSHOTS = "/v4/datasetrw/datasets", "/v4/datasetrw/snapshots"
+
 Request = tuple[str, str, dict[str, Any]]
 
 BY_ID = {str(handler.operation_id): handler for handler in OPERATIONS}
@@ -47,6 +49,18 @@ class World:
     async def snapshot(self, dataset: dict[str, Any]) -> str:
         """A new active snapshot of a dataset."""
         return await put_snapshot(self.modelyard.db, dataset)
+
+    async def taken(self, dataset_id: str) -> str:
+        """A new snapshot that was really taken."""
+        reply = await self.owner.post(f"{V1}/{dataset_id}/snapshots", {"relativeFilePaths": []})
+        return str(reply["snapshot"]["id"])
+
+    def live_file(self, dataset_id: str) -> str:
+        """The path of a live file."""
+        folder = self.modelyard.settings.home_path / "datasets" / dataset_id / "live"
+        folder.mkdir(parents=True)
+        (folder / "f").write_bytes(b"1")
+        return "f"
 
     async def somebody(self) -> str:
         """A new account."""
@@ -83,6 +97,13 @@ plain("getDatasetGrants", "GET", V1 + "/{id}/grants")
 plain("getDatasetSnapshots", "GET", V1 + "/{id}/snapshots")
 plain("readDataset", "GET", "/dataset/{id}")
 plain("removeDataset", "DELETE", "/dataset/{id}")
+plain("browseDataset", "GET", PRIVATE + "/{id}/files")
+plain("createSnapshot", "POST", V1 + "/{id}/snapshots", json={"relativeFilePaths": []})
+plain("downloadDatasetArchive", "GET", PRIVATE + "/{id}/archive")
+plain("getDatasetUsage", "GET", PRIVATE + "/{id}/usage")
+plain("listSnapshots", "GET", PRIVATE + "/{id}/snapshots")
+plain("setDatasetQuota", "PUT", PRIVATE + "/{id}/quota", json={"quotaBytes": 1})
+plain("verifyDataset", "GET", PRIVATE + "/{id}/verification")
 plain("updateDataset", "PATCH", V1 + "/{id}", json={"description": "d"})
 
 
@@ -115,6 +136,41 @@ async def _remove_tag(world: World, dataset_id: str) -> Request:
 @special("getSnapshot")
 async def _get_snapshot(world: World, dataset_id: str) -> Request:
     return "GET", f"{SNAPSHOTS}/{await world.snapshot({'id': dataset_id})}", {}
+
+
+@special("readSnapshot")
+async def _read_snapshot(world: World, dataset_id: str) -> Request:
+    return "GET", f"{PRIVATE_SNAPSHOTS}/{await world.taken(dataset_id)}", {}
+
+
+@special("listSnapshotUses")
+async def _list_uses(world: World, dataset_id: str) -> Request:
+    return "GET", f"{PRIVATE_SNAPSHOTS}/{await world.taken(dataset_id)}/uses", {}
+
+
+@special("deleteSnapshot")
+async def _delete_snapshot(world: World, dataset_id: str) -> Request:
+    return "DELETE", f"{PRIVATE_SNAPSHOTS}/{await world.taken(dataset_id)}", {}
+
+
+@special("restoreDataset")
+async def _restore(world: World, dataset_id: str) -> Request:
+    return "POST", f"{PRIVATE}/{dataset_id}/restore", {"json": {"snapshot": await world.taken(dataset_id)}}
+
+
+@special("compareDatasetVersions")
+async def _compare(world: World, dataset_id: str) -> Request:
+    return "GET", f"{PRIVATE}/{dataset_id}/diff", {"params": {"before": await world.taken(dataset_id)}}
+
+
+@special("downloadDatasetFile")
+async def _download(world: World, dataset_id: str) -> Request:
+    return "GET", f"{PRIVATE}/{dataset_id}/file", {"params": {"path": world.live_file(dataset_id)}}
+
+
+@special("deleteDatasetFiles")
+async def _delete_files(world: World, dataset_id: str) -> Request:
+    return "DELETE", f"{PRIVATE}/{dataset_id}/files", {"params": {"path": world.live_file(dataset_id)}}
 
 
 def test_every_operation_on_datasets_is_tried() -> None:

@@ -1,5 +1,6 @@
 """Datasets: live files that many people and runs work with, their snapshots, and who may do what with them."""
 
+import modelyard.domains.datasets.copying  # noqa: F401 - what a project's copy gets of its datasets
 from modelyard.domains.datasets.access import (
     DatasetAccess,
     SnapshotAccess,

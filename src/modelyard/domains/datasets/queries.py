@@ -69,6 +69,7 @@ class NewDataset(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     creator_id: str
     fill_with: str | None = None
+    fill_from: str | None = None
 
 
 class DatasetFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,17 +165,35 @@ async def delete_dataset(tx: Transaction, dataset_id: str) -> bool:
     return deleted == 1
 
 
-async def fill_root(db: Executor, dataset_id: str) -> str | None:
-    """The root of what a dataset is to begin with, as long as it does not have it yet."""
-    root: str | None = await db.value("SELECT fill_with FROM datasets WHERE id = $1", dataset_id)
-    return root
+class Filling(msgspec.Struct, frozen=True):
+    """What a dataset is to begin with: a root in the store, or the live files of another dataset."""
+
+    fill_with: str | None
+    fill_from: str | None
+
+
+async def filling_of(db: Executor, dataset_id: str) -> Filling | None:
+    """What a dataset is to begin with, as long as it does not have it yet."""
+    return await db.row(
+        Filling,
+        "SELECT fill_with, fill_from FROM datasets"
+        " WHERE id = $1 AND (fill_with IS NOT NULL OR fill_from IS NOT NULL)",
+        dataset_id,
+    )
+
+
+async def datasets_of(db: Executor, project_id: str) -> list[str]:
+    """The ids of the datasets of a project, whoever may see them, oldest first."""
+    return await db.values(
+        "SELECT id FROM datasets WHERE project_id = $1 AND deleted_at IS NULL ORDER BY id", project_id
+    )
 
 
 async def set_filled(db: Executor, dataset_id: str, files: int, size: int) -> None:
     """Notes that a dataset has what it is to begin with."""
     await db.execute(
-        "UPDATE datasets SET fill_with = NULL, file_count = $2, size_bytes = $3"
-        " WHERE id = $1 AND fill_with IS NOT NULL",
+        "UPDATE datasets SET fill_with = NULL, fill_from = NULL, file_count = $2, size_bytes = $3"
+        " WHERE id = $1 AND (fill_with IS NOT NULL OR fill_from IS NOT NULL)",
         dataset_id, files, size,
     )  # fmt: skip
 

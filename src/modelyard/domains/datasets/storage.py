@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 
 from modelyard.domains.datasets import queries
-from modelyard.engines.blobs import BlobStore
+from modelyard.domains.datasets.queries import Filling
+from modelyard.engines.blobs import BlobStore, Key
 from modelyard.engines.folders import Folders, LiveFolder, Views
 from modelyard.kit.db import Executor
 
@@ -33,9 +34,23 @@ def fill_hold(dataset_id: str) -> str:
 async def live_folder(db: Executor, storage: Storage, dataset_id: str) -> LiveFolder:
     """The live files of a dataset, with the content that it is to begin with; every way to them is this one."""
     live = await asyncio.to_thread(storage.folders.live, dataset_id)
-    root = await queries.fill_root(db, dataset_id)
-    if root is not None:
-        extent = await asyncio.to_thread(live.fill, bytes.fromhex(root))
+    filling = await queries.filling_of(db, dataset_id)
+    if filling is not None:
+        root = await _root(db, storage, dataset_id, filling)
+        extent = await asyncio.to_thread(live.fill, root)
         await queries.set_filled(db, dataset_id, extent.files, extent.bytes)
         await asyncio.to_thread(storage.blobs.release, [fill_hold(dataset_id)])
     return live
+
+
+async def _root(db: Executor, storage: Storage, dataset_id: str, filling: Filling) -> Key:
+    """The root of what a dataset is to begin with; of live files a tree is taken."""
+    if filling.fill_from is None:
+        return bytes.fromhex(filling.fill_with or "")
+    source = await live_folder(db, storage, filling.fill_from)
+
+    def take() -> Key:
+        source.look()
+        return source.take(fill_hold(dataset_id), quiet=False).root
+
+    return await asyncio.to_thread(take)

@@ -5,7 +5,7 @@ from typing import Self
 from msgspec import UNSET, UnsetType
 
 from modelyard.domains import environments, hardware_tiers
-from modelyard.domains.projects import Project, on_project_copied, project_with, set_run_defaults
+from modelyard.domains.projects import Copying, Project, on_project_copied, project_with, set_run_defaults
 from modelyard.domains.users import Caller, Right
 from modelyard.kit.db import Transaction
 from modelyard.kit.errors import BadRequest
@@ -63,10 +63,11 @@ async def replace_run_defaults(
 
 
 @on_project_copied
-async def _keep_usable(tx: Transaction, caller: Caller, _: Project, copy: Project) -> list[str]:
+async def _keep_usable(tx: Transaction, copying: Copying) -> None:
     """Takes a default environment out of a copy whose maker may not use it."""
+    caller, copy = copying.caller, copying.copy
     if copy.default_environment_id is None:
-        return []
+        return
     try:
         await environments.environment_for_job(
             tx,
@@ -77,5 +78,4 @@ async def _keep_usable(tx: Transaction, caller: Caller, _: Project, copy: Projec
         )
     except BadRequest as reason:
         await set_run_defaults(tx, caller, copy, None, None, copy.default_hardware_tier_id)
-        return [f"The default environment of the project was not copied: {reason.message}"]
-    return []
+        copying.lacks.notices.append(f"The default environment of the project was not copied: {reason.message}")

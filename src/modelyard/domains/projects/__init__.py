@@ -9,7 +9,7 @@ from modelyard.domains.projects.access import (
 )
 from modelyard.domains.projects.code_repositories.queries import CodeRepository, repositories_of
 from modelyard.domains.projects.code_repositories.service import reading_secret
-from modelyard.domains.projects.copying import on_project_copied, settle_copies
+from modelyard.domains.projects.copying import Copying, UncopiedDataset, on_project_copied, settle_copies
 from modelyard.domains.projects.copying.throttle import Throttle
 from modelyard.domains.projects.goals.queries import Goal, find_goal
 from modelyard.domains.projects.queries import Project, find_project
@@ -19,9 +19,11 @@ from modelyard.domains.projects.uploads import Uploads
 
 __all__ = [
     "CodeRepository",
+    "Copying",
     "Goal",
     "Project",
     "Throttle",
+    "UncopiedDataset",
     "Uploads",
     "author_of",
     "ensure_repository",

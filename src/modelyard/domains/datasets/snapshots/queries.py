@@ -106,6 +106,7 @@ _DOOMED = (
 _GONE = (
     "FROM datasets d WHERE d.deleted_at IS NOT NULL AND d.reclaimed_at IS NULL"
     f" AND {_FREE.format('dataset_id = d.id')}"
+    " AND NOT EXISTS (SELECT FROM datasets f WHERE f.fill_from = d.id AND f.deleted_at IS NULL)"
 )
 
 
@@ -138,4 +139,8 @@ async def holding(db: Executor) -> tuple[list[str], list[str], list[str]]:
         "SELECT id FROM dataset_snapshots WHERE status IN ('pending', 'copying', 'active')"
     )
     datasets = await db.values("SELECT id FROM datasets WHERE reclaimed_at IS NULL")
-    return snapshots, datasets, await db.values("SELECT id FROM datasets WHERE fill_with IS NOT NULL")
+    return (
+        snapshots,
+        datasets,
+        await db.values("SELECT id FROM datasets WHERE fill_with IS NOT NULL OR fill_from IS NOT NULL"),
+    )

@@ -8,7 +8,12 @@ from modelyard.domains.projects.copying import service
 from modelyard.domains.projects.copying.code import main_code
 from modelyard.domains.projects.copying.service import CopyRequest
 from modelyard.domains.projects.copying.throttle import Throttle
-from modelyard.domains.projects.copying.wire import CopyProjectSpecV1, Fork, ProjectCopyResultEnvelopeV1
+from modelyard.domains.projects.copying.wire import (
+    CopyProjectSpecV1,
+    DatasetNotCopiedV1,
+    Fork,
+    ProjectCopyResultEnvelopeV1,
+)
 from modelyard.domains.projects.legacy_wire import PrivateProject
 from modelyard.domains.projects.queries import Project
 from modelyard.domains.projects.tags.queries import tags_of
@@ -46,6 +51,7 @@ async def copy_project(
     """Copy a project with its history, settings, goals and tags."""
     credential_id = data.imported_git_repos_credential_id
     wanted = CopyRequest(
+        copy_datasets=data.copy_datasets,
         name=data.name or None,
         owner_id=data.owner_id or None,
         visibility=data.visibility.value if data.visibility else None,
@@ -62,9 +68,9 @@ async def copy_project(
         copied = await service.copy(db, git, caller, project, wanted)
     return ProjectCopyResultEnvelopeV1(
         project=ProjectV1.of(copied.project),
-        datasets_not_copied=[],
+        datasets_not_copied=[DatasetNotCopiedV1.of(one) for one in copied.lacks.datasets],
         net_app_volumes_not_copied=[],
-        metadata=metadata(*copied.notices),
+        metadata=metadata(*copied.lacks.notices),
     )
 
 

@@ -6,6 +6,7 @@ crash after it leaves a claimed project whose mark only needs to be taken off.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import msgspec
 
@@ -29,18 +30,6 @@ from modelyard.kit.ids import new_id
 # An unclaimed copy of this age has nobody any more who would claim it.
 ABANDONED_SECONDS = 3600
 
-Follower = Callable[[Transaction, Caller, Project, Project], Awaitable[list[str]]]
-_followers: list[Follower] = []
-
-
-def on_project_copied(follow: Follower) -> Follower:
-    """Registers what another domain copies in the same transaction; it returns sentences about what it could not.
-
-    A follower takes the transaction, the caller, the original and the copy.
-    """
-    _followers.append(follow)
-    return follow
-
 
 class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants of a copy; without a name it is derived from the original's."""
@@ -51,13 +40,52 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
     billing_tag: str | None = None
     main_code: CodeRequest | None = None
     imported_credential: GitCredential | None = None
+    copy_datasets: bool = False
+
+
+class UncopiedDataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset of the original that a copy lacks, and why."""
+
+    id: str
+    name: str
+    description: str
+    created_at: datetime
+    project_id: str
+    reason: str
+
+
+class Lacks(msgspec.Struct):
+    """What a copy lacks: sentences, and datasets."""
+
+    notices: list[str] = msgspec.field(default_factory=list)
+    datasets: list[UncopiedDataset] = msgspec.field(default_factory=list)
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """A copy, and what it lacks in sentences."""
+    """A copy, and what it lacks."""
 
     project: Project
-    notices: list[str]
+    lacks: Lacks
+
+
+class Copying(msgspec.Struct, frozen=True):
+    """A copy while it is made, for those who copy a part of it: from which project to which, as who wants it."""
+
+    caller: Caller
+    original: Project
+    copy: Project
+    wanted: CopyRequest
+    lacks: Lacks
+
+
+Follower = Callable[[Transaction, Copying], Awaitable[None]]
+_followers: list[Follower] = []
+
+
+def on_project_copied(follow: Follower) -> Follower:
+    """Registers what another domain copies in the same transaction; it adds to what the copy lacks."""
+    _followers.append(follow)
+    return follow
 
 
 async def copy(db: Database, git: GitStore, caller: Caller, original: Project, wanted: CopyRequest) -> Copied:
@@ -82,7 +110,8 @@ async def copy(db: Database, git: GitStore, caller: Caller, original: Project, w
         )
         async with db.transaction() as tx:
             made = await service.add(tx, caller, new, owner, copiedFrom=original.id)
-            notices = await _fill(tx, caller, original, made, wanted)
+            lacks = Lacks()
+            await _fill(tx, Copying(caller, original, made, wanted, lacks))
             await events.record(
                 tx, caller, "project.copied", "project", original.id, project_id=original.id, copyId=copy_id
             )
@@ -91,7 +120,7 @@ async def copy(db: Database, git: GitStore, caller: Caller, original: Project, w
         await _discard(db, git, copy_id)
         raise
     await asyncio.to_thread(git.claim, copy_id)
-    return Copied(made, notices)
+    return Copied(made, lacks)
 
 
 async def check(db: Executor, caller: Caller, original: Project, wanted: CopyRequest) -> tuple[User, str]:
@@ -118,19 +147,16 @@ async def _discard(db: Database, git: GitStore, copy_id: str) -> None:
         await asyncio.to_thread(git.discard, copy_id)
 
 
-async def _fill(
-    tx: Transaction, caller: Caller, original: Project, made: Project, wanted: CopyRequest
-) -> list[str]:
+async def _fill(tx: Transaction, copying: Copying) -> None:
+    caller, original, made = copying.caller, copying.original, copying.copy
     for goal in await goals_of(tx, original.id):
         await add_goal(tx, msgspec.structs.replace(goal, id=new_id(), project_id=made.id, creator_id=caller.id))
     for tag in await tags_of(tx, [original.id]):
         await add_tag(tx, new_id(), made.id, tag.name, caller.id)
-    notices = []
     for repository in await repositories_of(tx, original.id):
-        notices += await _copy_code(tx, caller, made, repository, wanted)
+        copying.lacks.notices += await _copy_code(tx, caller, made, repository, copying.wanted)
     for follow in _followers:
-        notices += await follow(tx, caller, original, made)
-    return notices
+        await follow(tx, copying)
 
 
 async def _copy_code(

@@ -1,10 +1,12 @@
 """Shapes of project copies on the wire."""
 
 from datetime import datetime
+from typing import Self
 
 from msgspec import UNSET, UnsetType
 
 from modelyard.domains.projects.code_repositories.wire import ProviderRepoVisibilityV1
+from modelyard.domains.projects.copying.service import UncopiedDataset
 from modelyard.domains.projects.wire import BillingTagV1, ProjectV1, ProjectVisibilityV1
 from modelyard.kit.wire import MetadataV1, Wire
 
@@ -68,6 +70,18 @@ class DatasetNotCopiedV1(Wire):
 
     dataset_info: DatasetInfoV1
     error_message: str
+
+    @classmethod
+    def of(cls, lacking: UncopiedDataset) -> Self:
+        """A dataset that could not be copied."""
+        info = DatasetInfoV1(
+            id=lacking.id,
+            name=lacking.name,
+            created_at=lacking.created_at,
+            description=lacking.description,
+            project_id=lacking.project_id,
+        )
+        return cls(dataset_info=info, error_message=lacking.reason)
 
 
 class NetAppVolumeInfoV1(Wire):
