@@ -31,7 +31,8 @@ class LocalBlobStore:
 
     def __init__(self, folder: Path, children_of: Callable[[bytes], Iterable[Key]]) -> None:
         self._packs = folder / "packs"
-        self._packs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (folder, self._packs):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._index = folder / "index.sqlite"
         self._children_of = children_of
         self._local = threading.local()

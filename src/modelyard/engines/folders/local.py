@@ -37,6 +37,7 @@ class LocalFolders:
 
     def __init__(self, folder: Path, store: BlobStore) -> None:
         self._folder = folder
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store = store
 
     def live(self, dataset_id: str) -> "LocalLiveFolder":

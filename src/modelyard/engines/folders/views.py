@@ -22,6 +22,7 @@ class LocalViews:
 
     def __init__(self, folder: Path, store: BlobStore) -> None:
         self._folder = folder
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store = store
 
     def make(self, dataset_id: str, roots: Mapping[str, Key], live: LiveFolder) -> dict[str, Path]:
@@ -49,8 +50,6 @@ class LocalViews:
 
     def names(self) -> dict[str, list[str]]:
         """The names of all views by dataset."""
-        if not self._folder.exists():
-            return {}
         return {
             dataset.name: [view.name for view in dataset.iterdir() if view.is_dir() and view.name != _PARTS]
             for dataset in self._folder.iterdir()

@@ -105,7 +105,8 @@ class DatasetMounter:
         layout.folders.append(MountedFolder(path=path, source=live.root, is_writable=writable))
         await self._add_views(layout, dataset.id, name, taken, live)
         state = f" in state {root[:16]}" if root else " while another run writes there"
-        say(f"Dataset {dataset.name} at {path}, {'writable' if writable else 'read-only'},{state}")
+        access = "writable" if writable else "read-only"
+        say(f"Dataset {dataset.name} at $DOMINO_DATASETS_DIR/{path}, {access},{state}")
 
     async def _add_views(
         self, layout: Layout, dataset_id: str, name: str, taken: list[MountableSnapshot], live: LiveFolder
