@@ -81,6 +81,14 @@ def plain(folder: Path) -> dict[str, bytes]:
     return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
 
 
+def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are opened from now on."""
+    opened: list[str] = []
+    original = Below.open_file
+    monkeypatch.setattr(Below, "open_file", lambda self, path: opened.append(path) or original(self, path))
+    return opened
+
+
 def settle() -> None:
     """Until a change can be told from one just before."""
     time.sleep(0.12)
@@ -160,11 +168,32 @@ def test_only_changed_files_are_read_again(world: World, monkeypatch: pytest.Mon
     settle()
     world.snapshot()
     world.write("f07", b"y")
-    opened: list[str] = []
-    original = Below.open_file
-    monkeypatch.setattr(Below, "open_file", lambda self, path: opened.append(path) or original(self, path))
+    opened = opened_files(monkeypatch)
     world.snapshot()
     assert opened == ["f07"]
+
+
+def test_a_fingerprint_reads_only_what_has_changed_also_before_the_first_snapshot(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        world.write(name, name.encode())
+    settle()
+    opened = opened_files(monkeypatch)
+    world.live.look()
+    first = world.live.fingerprint(quiet=True)
+    assert opened == ["a", "b", "c"]
+    world.write("b", b"changed")
+    settle()
+    world.live.look()
+    opened.clear()
+    second = world.live.fingerprint(quiet=True)
+    assert opened == ["b"]
+    opened.clear()
+    world.live.look()
+    assert world.live.fingerprint(quiet=True) == second != first
+    assert opened == []
+    assert world.snapshot() == second
 
 
 def test_a_change_within_the_clocks_tick_is_not_missed(world: World) -> None:

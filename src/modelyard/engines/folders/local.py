@@ -178,7 +178,11 @@ class LocalLiveFolder:
     def fingerprint(self, *, quiet: bool) -> Key:
         """The root that a tree of all known files would have; nothing is stored."""
         with self.locked(), self._index() as index, self._store.reading() as store:
-            return self._grown(index, _Hashing(store), quiet=quiet)
+            known = queries.fingerprint(index)
+            if known is None:
+                known = self._grown(index, _Hashing(store), quiet=quiet, read_again=False)
+                queries.set_fingerprint(index, known)
+            return known
 
     @contextmanager
     def entries_from(self, start: str) -> Iterator[Iterator[Entry]]:
@@ -289,6 +293,7 @@ class LocalLiveFolder:
                 found = walk(opened, "", [])
                 queries.set_read(index, ((one, contents.get(one[0], b"")) for one in found))
                 queries.set_stored(index)
+                queries.set_fingerprint(index, root)
                 return queries.count(index)
 
     def _take(self, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
@@ -304,17 +309,21 @@ class LocalLiveFolder:
 
     def _take_once(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
         with self._store.writing() as writing:
-            root = self._grown(index, writing, quiet=quiet)
+            root = self._grown(index, writing, quiet=quiet, read_again=True)
             chosen = _chosen(writing, root, paths) if paths else root
             whole = reading.whole(chosen, writing.read)
             writing.hold(self._hold, root)
             writing.hold(name, chosen)
         with transaction(index):
             queries.set_stored(index)
+            queries.set_fingerprint(index, root)
         return Taken(chosen, Extent(whole.files, whole.bytes))
 
-    def _grown(self, index: sqlite3.Connection, writing: Writing, *, quiet: bool) -> Key:
-        """The root of a tree of all known files: the one before, with what has changed since."""
+    def _grown(self, index: sqlite3.Connection, writing: Writing, *, quiet: bool, read_again: bool) -> Key:
+        """The root of a tree of all known files: the one before, with what has changed since.
+
+        Files that were read since they changed are read again only where that is asked for, to be stored.
+        """
         base = self._store.held(self._hold) if queries.has_tree(index) else None
         if base is None:
             queries.forget_tree(index)
@@ -322,7 +331,7 @@ class LocalLiveFolder:
         if base is not None and not changed:
             return base
         with below(self.root) as opened:
-            contents = Contents(opened, writing, quiet=quiet)
+            contents = Contents(opened, writing, quiet=quiet, read_again=read_again)
             changes = contents.store(changed)
         with transaction(index):
             queries.set_read(index, contents.read)

@@ -26,9 +26,9 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS files_to_store ON files (path) WHERE NOT is_stored;
 CREATE TABLE IF NOT EXISTS state (
     id INTEGER PRIMARY KEY CHECK (id = 1), files INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    has_tree INTEGER NOT NULL, root INTEGER NOT NULL
+    has_tree INTEGER NOT NULL, root INTEGER NOT NULL, fingerprint BLOB
 );
-INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0, 0);
+INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0, 0, NULL);
 """
 _KNOWN = "path, kind, size, modified, changed, inode"
 _IS_FILE = "kind IN ('f', 'x')"
@@ -73,6 +73,7 @@ def entries_from(index: sqlite3.Connection, start: str) -> Iterator[Entry]:
 
 def put(index: sqlite3.Connection, found: Iterable[Found]) -> None:
     """Notes files that are new or have changed."""
+    set_fingerprint(index, None)
     index.executemany(f"INSERT OR REPLACE INTO files ({_KNOWN}, is_stored) VALUES (?, ?, ?, ?, ?, ?, 0)", found)
 
 
@@ -151,6 +152,17 @@ def set_stored(index: sqlite3.Connection) -> None:
 def has_tree(index: sqlite3.Connection) -> bool:
     """Whether rows that are marked as stored are in the tree that the store holds."""
     return index.execute("SELECT 1 FROM state WHERE has_tree").fetchone() is not None
+
+
+def set_fingerprint(index: sqlite3.Connection, root: Key | None) -> None:
+    """Notes the root of a tree of all that is known; None when it is another one now."""
+    index.execute("UPDATE state SET fingerprint = ?", (root,))
+
+
+def fingerprint(index: sqlite3.Connection) -> Key | None:
+    """The root of a tree of all that is known, when that was found out before."""
+    row = index.execute("SELECT fingerprint FROM state").fetchone()
+    return row[0] if row else None
 
 
 def set_root(index: sqlite3.Connection, inode: int) -> None:

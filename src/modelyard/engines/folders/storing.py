@@ -25,13 +25,16 @@ _TRIES = 3
 class Contents:
     """Stores what has changed of a folder. With `quiet` nobody is writing there meanwhile.
 
+    Without `read_again` a content that is known is taken as it is.
+
     One thread reads and hashes while another one writes what the store lacks.
     """
 
-    def __init__(self, opened: Below, writing: Writing, *, quiet: bool) -> None:
+    def __init__(self, opened: Below, writing: Writing, *, quiet: bool, read_again: bool) -> None:
         self._opened = opened
         self._writing = writing
         self._quiet = quiet
+        self._read_again = read_again
         self._writer = ThreadPoolExecutor(1)
         self._written: Future[None] | None = None
         self._waiting: list[tuple[Key, bytes, list[Key] | None]] = []
@@ -50,6 +53,8 @@ class Contents:
     def _entry(self, one: Unstored) -> Entry | None:
         match one.kind:
             case Kind.FILE.value | Kind.EXECUTABLE.value:
+                if one.content is not None and not self._read_again:
+                    return Entry(one.path, Kind(one.kind), one.size, one.content)
                 return self._file(one.path)
             case Kind.LINK.value:
                 return self._link(one.path)
