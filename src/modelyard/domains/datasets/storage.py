@@ -9,6 +9,7 @@ from modelyard.domains.datasets.queries import Filling
 from modelyard.engines.blobs import BlobStore, Key
 from modelyard.engines.folders import Folders, LiveFolder, Views
 from modelyard.kit.db import Executor
+from modelyard.kit.threads import apart
 
 
 class Storage(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +38,7 @@ async def live_folder(db: Executor, storage: Storage, dataset_id: str) -> LiveFo
     filling = await queries.filling_of(db, dataset_id)
     if filling is not None:
         root = await _root(db, storage, dataset_id, filling)
-        extent = await asyncio.to_thread(live.fill, root)
+        extent = await apart(lambda: live.fill(root))
         await queries.set_filled(db, dataset_id, extent.files, extent.bytes)
         await asyncio.to_thread(storage.blobs.release, [fill_hold(dataset_id)])
     return live
@@ -53,4 +54,4 @@ async def _root(db: Executor, storage: Storage, dataset_id: str, filling: Fillin
         source.look()
         return source.take(fill_hold(dataset_id), quiet=False).root
 
-    return await asyncio.to_thread(take)
+    return await apart(take)

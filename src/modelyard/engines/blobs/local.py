@@ -2,10 +2,9 @@
 
 import os
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelyard.engines.blobs import (
@@ -35,37 +34,40 @@ class LocalBlobStore:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._index = folder / "index.sqlite"
         self._children_of = children_of
-        self._local = threading.local()
 
     @contextmanager
     def reading(self) -> Iterator["_Reader"]:
         """The reading side, for the time of a block."""
-        reader = _Reader(self._connection, self._packs)
-        try:
-            yield reader
-        finally:
-            reader.close()
+        with self._connected() as index:
+            reader = _Reader(index, self._packs)
+            try:
+                yield reader
+            finally:
+                reader.close()
 
     @contextmanager
     def writing(self) -> Iterator["_Writer"]:
         """The writing side; raises Vanished at the end of the block, when all must be put once more."""
-        writer = _Writer(self._connection, self._packs)
-        try:
-            yield writer
-            writer.finish()
-        except BaseException:
-            writer.discard()
-            raise
-        finally:
-            writer.close()
+        with self._connected() as index:
+            writer = _Writer(index, self._packs)
+            try:
+                yield writer
+                writer.finish()
+            except BaseException:
+                writer.discard()
+                raise
+            finally:
+                writer.close()
 
     def held(self, name: str) -> Key | None:
         """The key that a name holds."""
-        return queries.held(self._connection, name)
+        with self._connected() as index:
+            return queries.held(index, name)
 
     def holds(self) -> Mapping[str, Key]:
         """Every name and the key it holds."""
-        return queries.holds(self._connection)
+        with self._connected() as index:
+            return queries.holds(index)
 
     def hold(self, name: str, key: Key) -> None:
         """Keeps a node that is there and all that it reaches; raises Vanished when it is gone."""
@@ -74,30 +76,29 @@ class LocalBlobStore:
 
     def release(self, names: Iterable[str]) -> None:
         """Ends holds; names that hold nothing are passed over."""
-        with transaction(self._connection):
-            end_holds(self._connection, names)
+        with self._connected() as index, transaction(index):
+            end_holds(index, names)
 
     def collect(self, stale: Callable[[str], bool], *, dry_run: bool) -> Collected:
         """Removes the holds that are `stale` by their names and every piece that no hold reaches any more."""
-        with self.reading() as reader:
-            collector = Collector(self._connection, self._packs, reader.read, self._children_of)
+        with self._connected() as index, closing(_Reader(index, self._packs)) as reader:
+            collector = Collector(index, self._packs, reader.read, self._children_of)
             return collector.plan(stale) if dry_run else collector.collect(stale)
 
     def pieces(self) -> Iterator[Piece]:
         """Every piece, in the order in which they lie on disk."""
-        return queries.all_pieces(self._connection)
+        with self._connected() as index:
+            yield from queries.all_pieces(index)
 
     def disk_bytes(self) -> int:
         """How much of the disk the packs take."""
         return sum(_size(path_of(self._packs, name)) for name in names_in(self._packs))
 
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        """The thread's own connection to the index."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = self._local.connection = queries.open_index(self._index)
-        return found
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection to the index for one use: what is read in one thread and ended in another has its own."""
+        with closing(queries.open_index(self._index)) as index:
+            yield index
 
 
 def end_holds(index: sqlite3.Connection, names: Iterable[str]) -> None:

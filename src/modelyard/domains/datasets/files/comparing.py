@@ -1,6 +1,5 @@
 """How two versions of a dataset differ."""
 
-import asyncio
 from collections import Counter
 
 from modelyard.domains.datasets.files import service
@@ -12,6 +11,7 @@ from modelyard.domains.datasets.storage import Storage, live_folder
 from modelyard.engines.blobs import Key
 from modelyard.engines.trees.reading import differences
 from modelyard.kit.db import Database
+from modelyard.kit.threads import apart
 
 
 async def compare(
@@ -37,7 +37,7 @@ async def compare(
             has_more=counts.total() > len(files),
         )
 
-    return await asyncio.to_thread(read)
+    return await apart(read)
 
 
 async def _root(db: Database, storage: Storage, dataset: Dataset, name: str) -> Key:
@@ -47,4 +47,4 @@ async def _root(db: Database, storage: Storage, dataset: Dataset, name: str) -> 
     live = await live_folder(db, storage, dataset.id)
     known = await service.survey(db, live, dataset.id)
     hold = storage.folders.hold(dataset.id)
-    return (await asyncio.to_thread(lambda: live.take(hold, quiet=known.quiet))).root
+    return (await apart(lambda: live.take(hold, quiet=known.quiet))).root

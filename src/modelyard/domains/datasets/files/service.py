@@ -15,6 +15,7 @@ from modelyard.kit import events
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest
 from modelyard.kit.safe_path import SafePath
+from modelyard.kit.threads import apart
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ async def survey(db: Database, live: LiveFolder, dataset_id: str) -> Survey:
     state = await queries.state_of(db, dataset_id)
     if await is_known(live, state):
         return Survey(quiet=True, left_out=[])
-    looked = await asyncio.to_thread(live.look)
+    looked = await apart(live.look)
     async with db.transaction() as tx:
         quiet = await queries.set_looked(tx, dataset_id, state.now, looked.extent.files, looked.extent.bytes)
     return Survey(quiet, looked.left_out)
@@ -49,7 +50,7 @@ async def restore(db: Database, storage: Storage, caller: Caller, dataset: Datas
         # Should the server be killed in the middle, nobody relies on what was known before.
         await queries.set_may_have_changed(tx, dataset.id)
     await survey(db, live, dataset.id)
-    extent = await asyncio.to_thread(live.restore, bytes.fromhex(snapshot.root or ""))
+    extent = await apart(lambda: live.restore(bytes.fromhex(snapshot.root or "")))
     async with db.transaction() as tx:
         await queries.set_extent(tx, dataset.id, extent.files, extent.bytes)
         await events.record(
@@ -64,7 +65,7 @@ async def delete(db: Database, storage: Storage, caller: Caller, dataset: Datase
     if not path:
         raise BadRequest("path: name the file or folder that is to be deleted.")
     live = await live_folder(db, storage, dataset.id)
-    extent = await asyncio.to_thread(live.delete, path)
+    extent = await apart(lambda: live.delete(path))
     async with db.transaction() as tx:
         await queries.set_extent(tx, dataset.id, extent.files, extent.bytes)
         await events.record(

@@ -1,6 +1,5 @@
 """How a run gets to see datasets, and what becomes known of them when it is over."""
 
-import asyncio
 from collections.abc import Callable
 
 from modelyard.domains.datasets import lifecycle
@@ -25,6 +24,7 @@ from modelyard.engines.folders import LiveFolder
 from modelyard.kit import events, work
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.ids import new_id
+from modelyard.kit.threads import apart
 
 # Of a dataset's snapshots a run sees those with a tag, and so many of the newest.
 NEWEST_MOUNTED = 10
@@ -112,7 +112,7 @@ class DatasetMounter:
         self, layout: Layout, dataset_id: str, name: str, taken: list[MountableSnapshot], live: LiveFolder
     ) -> None:
         roots = {str(one.number): bytes.fromhex(one.root) for one in taken}
-        views = await asyncio.to_thread(self._storage.views.make, dataset_id, roots, live)
+        views = await apart(lambda: self._storage.views.make(dataset_id, roots, live))
         for one in taken:
             path = snapshot_path(name, one.number)
             layout.folders.append(MountedFolder(path=path, source=views[str(one.number)], is_writable=False))
@@ -123,7 +123,7 @@ class DatasetMounter:
         known = await files.survey(self._db, live, dataset_id)
         if not known.quiet:
             return None
-        return (await asyncio.to_thread(lambda: live.fingerprint(quiet=True))).hex()
+        return (await apart(lambda: live.fingerprint(quiet=True))).hex()
 
     async def _settle(self, mount: Mount, account_id: str, *, take: bool) -> list[str]:
         live = await live_folder(self._db, self._storage, mount.dataset_id)
@@ -148,7 +148,7 @@ class DatasetMounter:
                 run_id=mount.run_id,
             )
             hold = snapshot_hold(new.id)
-            taken = await asyncio.to_thread(lambda: live.take(hold, quiet=known.quiet))
+            taken = await apart(lambda: live.take(hold, quiet=known.quiet))
             async with self._db.transaction() as tx:
                 number = await snapshots.add_snapshot(tx, new)
                 if number is None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -13,6 +14,7 @@ from modelyard.domains.datasets.storage import Storage, fill_hold, snapshot_hold
 from modelyard.engines.blobs import Collected
 from modelyard.kit import events
 from modelyard.kit.db import Database
+from modelyard.kit.threads import apart
 
 # A hold is made just before the row that needs it: one this young may have its row yet to come.
 _YOUNG_SECONDS = 3600
@@ -32,9 +34,7 @@ async def plan(db: Database, storage: Storage) -> Reclaimed:
     doomed, gone = await queries.doomed_snapshots(db), await queries.gone_datasets(db)
     going = {snapshot_hold(one.id) for one in doomed} | {storage.folders.hold(dataset_id) for dataset_id in gone}
     stale = await _stale(db, storage)
-    store = await asyncio.to_thread(
-        lambda: storage.blobs.collect(lambda name: name in going or stale(name), dry_run=True)
-    )
+    store = await apart(lambda: storage.blobs.collect(lambda name: name in going or stale(name), dry_run=True))
     return Reclaimed(len(doomed), len(gone), sum(gone.values()), store)
 
 
@@ -44,20 +44,20 @@ async def reclaim(db: Database, storage: Storage) -> Reclaimed:
     for snapshot in doomed:
         await _remove_snapshot(db, storage, snapshot)
     for dataset_id in gone:
-        await asyncio.to_thread(storage.folders.remove, dataset_id)
-        await asyncio.to_thread(storage.views.remove, dataset_id)
+        await apart(partial(storage.folders.remove, dataset_id))
+        await apart(partial(storage.views.remove, dataset_id))
         async with db.transaction() as tx:
             await queries.set_reclaimed(tx, dataset_id)
             await events.record(tx, None, "dataset.reclaimed", "dataset", dataset_id)
     stale = await _stale(db, storage)
-    store = await asyncio.to_thread(lambda: storage.blobs.collect(stale, dry_run=False))
+    store = await apart(lambda: storage.blobs.collect(stale, dry_run=False))
     return Reclaimed(len(doomed), len(gone), sum(gone.values()), store)
 
 
 async def _remove_snapshot(db: Database, storage: Storage, snapshot: Doomed) -> None:
     async with db.transaction() as tx:
         await lifecycle.move(tx, [snapshot.id], lifecycle.DELETING)
-    await asyncio.to_thread(storage.views.remove, snapshot.dataset_id, str(snapshot.number))
+    await apart(partial(storage.views.remove, snapshot.dataset_id, str(snapshot.number)))
     await asyncio.to_thread(storage.blobs.release, [snapshot_hold(snapshot.id)])
     async with db.transaction() as tx:
         await lifecycle.move(tx, [snapshot.id], lifecycle.DELETED)

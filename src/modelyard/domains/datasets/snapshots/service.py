@@ -17,6 +17,7 @@ from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.ids import new_id
 from modelyard.kit.safe_path import SafePath
+from modelyard.kit.threads import apart
 
 # With no more to read than this a snapshot is taken while its caller waits.
 AT_ONCE_BYTES = 2**24
@@ -102,7 +103,7 @@ async def _taken_at_once(db: Database, live: LiveFolder, new: NewSnapshot) -> Ta
         return None
     paths = [SafePath(path) for path in new.paths]
     try:
-        return await asyncio.to_thread(lambda: live.take(snapshot_hold(new.id), paths, quiet=True))
+        return await apart(lambda: live.take(snapshot_hold(new.id), paths, quiet=True))
     except NotFound as missing:
         raise BadRequest(f"relativeFilePaths: {missing.message}") from None
 

@@ -1,6 +1,5 @@
 """Whether the store still has what snapshots hold."""
 
-import asyncio
 
 from modelyard.domains.datasets import queries
 from modelyard.domains.datasets.queries import Dataset
@@ -8,6 +7,7 @@ from modelyard.domains.datasets.snapshots.wire import DamagedFile, Verified
 from modelyard.domains.datasets.storage import Storage
 from modelyard.engines.trees.checking import Checked, Damage, check
 from modelyard.kit.db import Database
+from modelyard.kit.threads import apart
 
 
 async def verify(db: Database, storage: Storage, dataset: Dataset) -> Verified:
@@ -20,7 +20,7 @@ async def verify(db: Database, storage: Storage, dataset: Dataset) -> Verified:
         with storage.blobs.reading() as store:
             return list(check(roots, store.read, checked))
 
-    damaged = await asyncio.to_thread(read_all)
+    damaged = await apart(read_all)
     return Verified(
         snapshots=len(roots),
         pieces=checked.pieces,

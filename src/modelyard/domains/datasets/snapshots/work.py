@@ -1,6 +1,5 @@
 """Datasets as durable work of a runner: snapshots are taken, new ones filled, bytes of deleted ones given back."""
 
-import asyncio
 import errno
 
 import structlog
@@ -19,6 +18,7 @@ from modelyard.kit import queries as kit_queries
 from modelyard.kit.db import Database
 from modelyard.kit.errors import Failure, Unavailable
 from modelyard.kit.safe_path import SafePath
+from modelyard.kit.threads import apart
 from modelyard.kit.work import Kind, Lease, applying, oldest_first
 
 log = structlog.get_logger()
@@ -79,7 +79,7 @@ class _DatasetWork:
         known = await files.survey(self._db, live, snapshot.dataset_id)
         paths = [SafePath(path) for path in snapshot.paths]
         hold = snapshot_hold(snapshot.id)
-        return await asyncio.to_thread(lambda: live.take(hold, paths, quiet=known.quiet)), known.left_out
+        return await apart(lambda: live.take(hold, paths, quiet=known.quiet)), known.left_out
 
     async def _fail(self, lease: Lease, snapshot: Snapshot, reason: str) -> None:
         log.warning("a snapshot could not be taken", snapshot=snapshot.id, reason=reason)
