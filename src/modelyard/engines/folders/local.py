@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from modelyard.engines.blobs import BlobStore, Key, Missing, Reading, Vanished, Writing
+from modelyard.engines.blobs import BlobStore, Content, Key, Missing, Reading, Vanished, Writing
 from modelyard.engines.blobs.packs import fsync_folder
 from modelyard.engines.folders import Extent, Looked, Taken, queries
 from modelyard.engines.folders.cloning import clone
@@ -28,6 +28,8 @@ from modelyard.kit.sqlite import transaction
 
 _PIECE_BYTES = 2**20
 _TRIES = 5
+# So many changed files are read and put into the tree at a time.
+_CHUNK = 20_000
 # Files that are to become the live ones, and those that were.
 _READY, _LAST = "ready", "last"
 
@@ -109,9 +111,8 @@ class LocalLiveFolder:
         with self._index() as index, below(self.root) as opened, transaction(index):
             for path in paths:
                 before = queries.extent_below(index, path)
-                changed, gone = differences(queries.known_below(index, path), walk(opened, path, []))
-                queries.put(index, changed)
-                queries.put_removed(index, gone)
+                known = list(queries.known_below(index, path))
+                queries.note(index, differences(known, walk(opened, path, [])))
                 after, total = queries.extent_below(index, path), queries.extent(index)
                 queries.set_extent(
                     index,
@@ -123,14 +124,15 @@ class LocalLiveFolder:
         """Looks through all files for changes that were not noted."""
         with self.locked(), self._index() as index, below(self.root) as opened:
             left_out: list[str] = []
-            changed, gone = differences(queries.known(index), walk(opened, "", left_out))
-            if not changed and not gone and queries.root(index) == self._inode:
-                return Looked(queries.extent(index), left_out)
-            with transaction(index):
-                queries.set_root(index, self._inode)
-                queries.put(index, changed)
-                queries.put_removed(index, gone)
-                return Looked(queries.count(index), left_out)
+            moved = queries.root(index) != self._inode
+            # What is noted meanwhile does not disturb what is being read: that is the index as it was.
+            with self._index() as noting, transaction(noting):
+                changes = differences(queries.known(index), walk(opened, "", left_out))
+                changed = queries.note(noting, changes)
+                if not changed and not moved:
+                    return Looked(queries.extent(noting), left_out)
+                queries.set_root(noting, self._inode)
+                return Looked(queries.count(noting), left_out)
 
     def take(self, name: str, paths: Iterable[SafePath] = (), *, quiet: bool) -> Taken:
         """Stores a tree of all known files, or of those at some paths and below, which `name` then holds."""
@@ -327,15 +329,15 @@ class LocalLiveFolder:
         base = self._store.held(self._hold) if queries.has_tree(index) else None
         if base is None:
             queries.forget_tree(index)
-        changed = queries.unstored(index)
-        if base is not None and not changed:
-            return base
+        root, place = base, ""
         with below(self.root) as opened:
-            contents = Contents(opened, writing, quiet=quiet, read_again=read_again)
-            changes = contents.store(changed)
-        with transaction(index):
-            queries.set_read(index, contents.read)
-        return building.edited(base, changes, writing.read, _putting(writing))
+            while changed := queries.unstored(index, place, _CHUNK):
+                contents = Contents(opened, writing, quiet=quiet, read_again=read_again)
+                changes = contents.store(changed)
+                with transaction(index):
+                    queries.set_read(index, contents.read)
+                root, place = building.edited(root, changes, writing.read, _putting(writing)), changed[-1].path
+        return root or building.build((), _putting(writing))
 
     @contextmanager
     def _index(self) -> Iterator[sqlite3.Connection]:
@@ -363,16 +365,21 @@ def _putting(writing: Writing) -> building.Put:
 
 
 class _Hashing:
-    """The writing side of a store that keeps nothing."""
+    """The writing side of a store that keeps nothing but, while it lives, nodes."""
 
     def __init__(self, store: Reading) -> None:
-        self.read = store.read
+        self._store = store
+        self._nodes: dict[Key, bytes] = {}
 
-    def missing(self, _: Iterable[Key]) -> set[Key]:
-        return set()
+    def read(self, key: Key) -> bytes:
+        return self._nodes.get(key) or self._store.read(key)
 
-    def put(self, key: Key, content: object, children: Iterable[Key] | None = None) -> None:
-        """Nothing is missing, so nothing is put."""
+    def missing(self, keys: Iterable[Key]) -> set[Key]:
+        return set(keys)
+
+    def put(self, key: Key, content: Content, children: Iterable[Key] | None = None) -> None:
+        if children is not None:
+            self._nodes[key] = bytes(content)
 
     def hold(self, name: str, key: Key) -> None:
         """Nothing is kept."""

@@ -5,6 +5,7 @@ A row without a kind stands for a path that was removed since the last tree was 
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -77,9 +78,12 @@ def put(index: sqlite3.Connection, found: Iterable[Found]) -> None:
     index.executemany(f"INSERT OR REPLACE INTO files ({_KNOWN}, is_stored) VALUES (?, ?, ?, ?, ?, ?, 0)", found)
 
 
-def put_removed(index: sqlite3.Connection, paths: Iterable[str]) -> None:
-    """Notes that files are not there any more."""
-    put(index, ((path, REMOVED, 0, 0, 0, 0) for path in paths))
+def note(index: sqlite3.Connection, changes: Iterable[Found | str]) -> bool:
+    """Notes files that are new or have changed, and paths that are gone; whether there were any."""
+    first = list(islice(left := iter(changes), 1))
+    if first:
+        put(index, (_gone(one) if isinstance(one, str) else one for one in chain(first, left)))
+    return bool(first)
 
 
 def extent(index: sqlite3.Connection) -> Extent:
@@ -107,9 +111,12 @@ def set_extent(index: sqlite3.Connection, extent: Extent) -> None:
     index.execute("UPDATE state SET files = ?, bytes = ?", (extent.files, extent.bytes))
 
 
-def unstored(index: sqlite3.Connection) -> list[Unstored]:
-    """What has changed since the last tree, in order."""
-    rows = index.execute("SELECT path, kind, size, content FROM files WHERE NOT is_stored ORDER BY path")
+def unstored(index: sqlite3.Connection, after: str, limit: int) -> list[Unstored]:
+    """What has changed since the last tree, in order: so much of it, behind a path."""
+    rows = index.execute(
+        "SELECT path, kind, size, content FROM files WHERE NOT is_stored AND path > ? ORDER BY path LIMIT ?",
+        (after, limit),
+    )
     return [Unstored(*row) for row in rows]
 
 
@@ -152,6 +159,10 @@ def set_stored(index: sqlite3.Connection) -> None:
 def has_tree(index: sqlite3.Connection) -> bool:
     """Whether rows that are marked as stored are in the tree that the store holds."""
     return index.execute("SELECT 1 FROM state WHERE has_tree").fetchone() is not None
+
+
+def _gone(path: str) -> Found:
+    return path, REMOVED, 0, 0, 0, 0
 
 
 def set_fingerprint(index: sqlite3.Connection, root: Key | None) -> None:

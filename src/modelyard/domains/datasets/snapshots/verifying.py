@@ -1,6 +1,5 @@
 """Whether the store still has what snapshots hold."""
 
-
 from modelyard.domains.datasets import queries
 from modelyard.domains.datasets.queries import Dataset
 from modelyard.domains.datasets.snapshots.wire import DamagedFile, Verified
