@@ -1,6 +1,7 @@
 """Pages of 100 entries in a dataset of a million files, of a stored tree and of a live folder's index."""
 
 import os
+import random
 import statistics
 import tempfile
 import time
@@ -41,10 +42,11 @@ def measure() -> None:
             queries.put(index, ((one.path, one.kind.value, one.size, 1, 1, 1) for one in _entries()))
         places: dict[str, Files] = {"snapshot": StoredTree(store, root), "live": live}
         times: dict[tuple[str, str], list[float]] = {}
+        turns = [(kind, *page) for kind in places for page in PAGES]
         for _ in range(ROUNDS):
-            for kind, files in places.items():
-                for what, below, after in PAGES:
-                    times.setdefault((kind, what), []).append(_seconds(files, below, after))
+            random.shuffle(turns)
+            for kind, what, below, after in turns:
+                times.setdefault((kind, what), []).append(_seconds(places[kind], below, after))
     _print(times)
 
 

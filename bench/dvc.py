@@ -7,10 +7,9 @@ from pathlib import Path
 
 from bench.serving import clean_environment
 
-MISSING = (
-    "DVC was not found, so what is measured beside it is skipped. `python -m venv dvc && dvc/bin/pip install dvc`,\n"
-    "and MODELYARD_BENCH_DVC=dvc/bin/dvc (or DVC on the path) has it measured."
-)
+MISSING = """\
+DVC was not found: what is measured beside it is skipped. `python -m venv dvc && dvc/bin/pip install dvc` and
+MODELYARD_BENCH_DVC=dvc/bin/dvc, or DVC on the path, have it measured."""
 
 
 def program() -> Path | None:
@@ -41,7 +40,7 @@ class Repository:
 
     def run(self, *words: str) -> None:
         """One of its commands; raises CalledProcessError with what it said."""
-        command = [self._dvc, *words]
+        command = [str(self._dvc), *words]
         subprocess.run(command, check=True, env=self._environment, cwd=self.data.parent, capture_output=True)
 
     def add(self) -> None:
