@@ -1,8 +1,8 @@
-"""`python -m bench [start reads jobs lists files projects]`: runs the measurements and prints their tables."""
+"""`python -m bench [start reads jobs lists files projects datasets]` runs the measurements and prints tables."""
 
 import sys
 
-from bench import files, jobs, lists, projects, reads, start
+from bench import datasets, files, jobs, lists, projects, reads, start
 
 MEASUREMENTS = {
     "start": start.measure,
@@ -11,6 +11,7 @@ MEASUREMENTS = {
     "lists": lists.measure,
     "files": files.measure,
     "projects": projects.measure,
+    "datasets": datasets.measure,
 }
 
 if __name__ == "__main__":
