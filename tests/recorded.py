@@ -1,15 +1,19 @@
 """Whether a change left an event: every successful change of every test passes through here."""
 
+import re
+
 import httpx
 
 from modelyard.kit.db import Database
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+# A chunk of an upload changes nothing of its dataset before the upload is ended, which is recorded.
+CHANGES_NOTHING = re.compile(r"/v4/datasetrw/datasets/[^/]+/snapshot/file")
 
 
 async def check_recorded(db: Database, method: str, path: str, response: httpx.Response) -> None:
     """Fails when a change succeeded and no event has its request's id."""
-    if method not in CHANGING or not response.is_success:
+    if method not in CHANGING or not response.is_success or CHANGES_NOTHING.fullmatch(path):
         return
     # Not through the pool's own methods, which tests count.
     async with db.connection() as connection:

@@ -1,5 +1,6 @@
 """Composition root of the API: settings in, ASGI application out."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +23,8 @@ from modelyard.domains.datasets.files import routes as dataset_files
 from modelyard.domains.datasets.grants import routes as dataset_grants
 from modelyard.domains.datasets.sharing import routes as dataset_sharing
 from modelyard.domains.datasets.snapshots import routes as dataset_snapshots
+from modelyard.domains.datasets.uploads import DatasetUploads
+from modelyard.domains.datasets.uploads import routes as dataset_uploads
 from modelyard.domains.environments import legacy as environments_legacy
 from modelyard.domains.environments import routes as environments
 from modelyard.domains.environments import seed_environments
@@ -71,6 +74,7 @@ HELD: dict[str, type] = {
     "db": Database,
     "git": GitStore,
     "uploads": Uploads,
+    "dataset_uploads": DatasetUploads,
     "copies": Throttle,
     "remotes": GitRemotes,
     "address_rules": AddressRules,
@@ -105,6 +109,7 @@ OPERATIONS = operations_of(
     dataset_sharing,
     dataset_snapshots,
     dataset_files,
+    dataset_uploads,
     datasets_legacy,
     jobs,
     jobs_legacy,
@@ -153,11 +158,15 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.git_host = git_host(settings, app.state.address_rules)
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
         app.state.storage = dataset_storage(settings)
+        app.state.dataset_uploads = DatasetUploads(app.state.storage, settings.max_upload_bytes)
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:
             await _fill(app.state.db, app.state.git, app.state.vault, settings)
+            # Beside the first requests: it may have to wait for somebody who uses a dataset.
+            recovering = asyncio.create_task(app.state.dataset_uploads.recover(app.state.db))
             yield
+            recovering.cancel()
         finally:
             await app.state.db.close()
 

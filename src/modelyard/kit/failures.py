@@ -26,6 +26,8 @@ def render_failure(_: Request, error: Exception) -> Response[FailureEnvelopeV1]:
     status, messages, headers = _meaning(error)
     if status >= 500:
         log.error("request failed", exc_info=error)
+    # Nobody on the way may answer the next request with it.
+    headers |= {"Cache-Control": "no-store"}
     return Response(_envelope(*messages), status_code=status, media_type=MediaType.JSON, headers=headers)
 
 

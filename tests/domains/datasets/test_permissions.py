@@ -1,5 +1,6 @@
 """Who may do what with a dataset: every operation, by every role, given to a person or through an organization."""
 
+import hashlib
 import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import pytest
 
 from modelyard.app import OPERATIONS
+from modelyard.dataset_storage import dataset_storage
 from modelyard.domains.users import DATASET_RIGHTS, DatasetRole, Right, dataset_rights
 from tests.client import Modelyard, Person
 from tests.domains.datasets.conftest import OWNER, READER, SNAPSHOTS, V1, grant, make_dataset, put_snapshot
 from tests.domains.organizations.test_organizations import found
 from tests.domains.projects.conftest import make
+from tests.engines.uploading import Uploader
 
 PRIVATE, PRIVATE_SNAPSHOTS = "/v4/datasetrw/datasets", "/v4/datasetrw/snapshots"
 
@@ -37,6 +40,8 @@ class World:
     def __init__(self, modelyard: Modelyard, owner: Person, project: dict[str, Any]) -> None:
         self.modelyard, self.owner, self.project = modelyard, owner, project
         self.account = ""
+        # Who asks next.
+        self.asking = owner
         self.role: DatasetRole | None = None
 
     async def dataset(self) -> dict[str, Any]:
@@ -61,6 +66,13 @@ class World:
         folder.mkdir(parents=True)
         (folder / "f").write_bytes(b"1")
         return "f"
+
+    def upload(self, dataset_id: str) -> str:
+        """An upload into a dataset by whoever asks, with a file; its key."""
+        live = dataset_storage(self.modelyard.settings).folders.live(dataset_id)
+        begun = Uploader(live, account=self.asking.id)
+        begun.send("f", b"x", 1)
+        return begun.key
 
     async def somebody(self) -> str:
         """A new account."""
@@ -104,6 +116,7 @@ plain("getDatasetUsage", "GET", PRIVATE + "/{id}/usage")
 plain("listSnapshots", "GET", PRIVATE + "/{id}/snapshots")
 plain("setDatasetQuota", "PUT", PRIVATE + "/{id}/quota", json={"quotaBytes": 1})
 plain("verifyDataset", "GET", PRIVATE + "/{id}/verification")
+plain("startUpload", "POST", PRIVATE + "/{id}/snapshot/file/start", json={"filePaths": []})
 plain("updateDataset", "PATCH", V1 + "/{id}", json={"description": "d"})
 
 
@@ -173,6 +186,39 @@ async def _delete_files(world: World, dataset_id: str) -> Request:
     return "DELETE", f"{PRIVATE}/{dataset_id}/files", {"params": {"path": world.live_file(dataset_id)}}
 
 
+@special("checkUploadChunk")
+async def _check_chunk(world: World, dataset_id: str) -> Request:
+    return "GET", f"{PRIVATE}/{dataset_id}/snapshot/file/test", {"params": _chunk(world, dataset_id)}
+
+
+@special("uploadChunk")
+async def _upload_chunk(world: World, dataset_id: str) -> Request:
+    params = _chunk(world, dataset_id) | {"resumableCurrentChunkSize": 1}
+    return "POST", f"{PRIVATE}/{dataset_id}/snapshot/file", {"params": params, "files": {"f": ("f", b"x")}}
+
+
+@special("endUpload")
+async def _end_upload(world: World, dataset_id: str) -> Request:
+    return "GET", f"{PRIVATE}/{dataset_id}/snapshot/file/end/{world.upload(dataset_id)}", {}
+
+
+@special("cancelUpload")
+async def _cancel_upload(world: World, dataset_id: str) -> Request:
+    return "GET", f"{PRIVATE}/{dataset_id}/snapshot/file/cancel/{world.upload(dataset_id)}", {}
+
+
+def _chunk(world: World, dataset_id: str) -> dict[str, Any]:
+    return {
+        "key": world.upload(dataset_id),
+        "resumableChunkNumber": 1,
+        "resumableChunkSize": 1,
+        "resumableIdentifier": "1-f",
+        "resumableRelativePath": "f",
+        "resumableTotalChunks": 1,
+        "checksum": hashlib.md5(b"x", usedforsecurity=False).hexdigest(),
+    }
+
+
 def test_every_operation_on_datasets_is_tried() -> None:
     assert sorted(REQUESTS) == ON_DATASETS
 
@@ -231,6 +277,7 @@ async def test_a_role_in_the_project_gives_none_on_its_datasets(
 
 
 async def _tried(world: World, name: str, person: Person, expected: int) -> list[str]:
+    world.asking = person
     method, path, options = await REQUESTS[name](world, (await world.dataset())["id"])
     response = await person.request(method, path, **options)
     return [] if response.status_code == expected else [f"{name}: {response.status_code} {response.text[:150]}"]
