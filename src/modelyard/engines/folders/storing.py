@@ -148,5 +148,7 @@ def _read_piece(descriptor: int) -> bytes:
 
 
 def _is_fresh(state: os.stat_result) -> bool:
-    tick = _TICK_NS if state.st_mtime_ns % 10**9 else _COARSE_TICK_NS
-    return state.st_mtime_ns > time.time_ns() - tick
+    """Whether a further change could leave the file's times as they are; programs set the one, never the other."""
+    changed = max(state.st_mtime_ns, state.st_ctime_ns)
+    tick = _TICK_NS if changed % 10**9 else _COARSE_TICK_NS
+    return changed > time.time_ns() - tick
