@@ -1,187 +1,96 @@
-"""Uploads into datasets that break off: by a killed command, by a killed API, by a killed server."""
+"""Datasets and processes that are killed: no snapshot is half, none is taken twice, no file is lost."""
 
-import contextlib
-import filecmp
-import os
-import re
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from pathlib import Path
+import hashlib
 from typing import Any
 
+import httpx
 import pytest
-from domino import Domino
-from domino.datasets import Uploader
 
-from tests.journeys.commands import Done, environment_of, modelyard
-from tests.journeys.running import DONE_SECONDS, RunningServer, running, wait_for
+from tests.journeys.running import DONE_SECONDS, RunningServer, wait_for
 
-CHUNK_BYTES, CHUNKS, SMALL = 8 * 2**20, 24, 20
+SIZE = 150
+WRITE = f"dd if=/dev/urandom of=$DOMINO_DATASETS_DIR/local/big/data bs=1M count={SIZE}"
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One server for all of these tests, however often it is killed."""
-    with running(tmp_path_factory.mktemp("faults") / "home") as started:
-        yield started
+EVERYTHING = ("supervisor", "api", "runner", "postgres")
 
 
-@pytest.fixture
-def calls(server: RunningServer) -> Iterator[str]:
-    """The id of a dataset."""
-    made = _does(server, "create", "calls", "--json").json
-    assert isinstance(made, dict)
-    yield made["id"]
-    _does(server, "delete", "calls", "--yes")
+def _get(server: RunningServer, path: str, **params: Any) -> Any:
+    """A reply's JSON, or nothing while the server is away."""
+    try:
+        with server.http() as http:
+            reply = http.get(path, params=params)
+            return reply.json() if reply.status_code == 200 else {}
+    except (httpx.HTTPError, FileNotFoundError):
+        return {}
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A folder with a file of many chunks, each another one, and small files that are sent before it."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with (folder / "large.bin").open("wb") as file:
-        for number in range(CHUNKS):
-            file.seek(number * CHUNK_BYTES)
-            file.write(os.urandom(2**16))
-    for number in range(SMALL):
-        (folder / f"{number}.txt").write_text(str(number))
-    return folder
+def _make_dataset(http: httpx.Client) -> tuple[str, str, str]:
+    project = http.get("/api/projects/beta/projects").json()["projects"][0]["id"]
+    made = http.post("/api/datasetrw/v1/datasets", json={"name": "big", "projectId": project})
+    environments = http.get("/api/environments/beta/environments").json()["environments"]
+    plain = next(one["id"] for one in environments if one["name"] == "Plain Python")
+    return project, made.json()["dataset"]["id"], plain
 
 
-def _does(server: RunningServer, *words: str, cwd: Path | None = None) -> Done:
-    done = modelyard(server, ["datasets", *words], cwd=cwd)
-    assert done.code == 0, done.err
-    return done
+def _start(http: httpx.Client, project: str, environment: str, **more: Any) -> str:
+    body = {"projectId": project, "runCommand": WRITE, "environmentId": environment} | more
+    return str(http.post("/api/jobs/v1/jobs", json=body).json()["job"]["id"])
 
 
-@contextlib.contextmanager
-def _uploading(server: RunningServer, calls: str, data: Path, said: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in a process of its own, when the server has some of the chunks but not all."""
-    words = [sys.executable, "-m", "modelyard", "datasets", "upload", "calls", "data", "--jobs", "1"]
-    with (
-        said.open("wb") as out,
-        subprocess.Popen(words, env=environment_of(server), cwd=data.parent, stdout=out, stderr=out) as process,
-    ):
-        wait_for(
-            lambda: _received(server, calls) > SMALL + 2 or process.poll() is not None,
-            DONE_SECONDS,
-            said.read_text,
-        )
-        assert process.poll() is None, said.read_text()
-        yield process
+def _status(server: RunningServer, job_id: str) -> str:
+    found = _get(server, f"/api/jobs/beta/jobs/{job_id}").get("job", {})
+    return str(found.get("status", {}).get("executionStatus", ""))
 
 
-def _received(server: RunningServer, calls: str) -> int:
-    """How many chunks the API has written down."""
-    return sum(
-        log.read_bytes().count(b"]\n") for log in server.home.glob(f"datasets/{calls}/staging/*/received/*")
-    )
+def _restart(server: RunningServer, victims: tuple[str, ...]) -> None:
+    server.kill(*victims)
+    if "supervisor" in victims:
+        server.start()
 
 
-def _sent(server: RunningServer) -> int:
-    """How many chunks the API was sent, since it was started."""
+def _is_whole(server: RunningServer, dataset: str, number: int) -> None:
+    """The snapshot has the very bytes of the live file, and the store what it says."""
     with server.http() as http:
-        metrics = http.get("/metrics").text
-    pattern = r'requests_total\{method="POST",route="[^"]*/snapshot/file",status="200"\} (\d+)'
-    found = re.search(pattern, metrics)
-    return int(found[1]) if found else 0
+        checked = http.get(f"/v4/datasetrw/datasets/{dataset}/verification").json()
+        assert checked["damaged"] == []
+        digests = [
+            hashlib.sha256(http.get(f"/v4/datasetrw/datasets/{dataset}/file", params=query).content).digest()
+            for query in ({"path": "data"}, {"path": "data", "snapshot": str(number)})
+        ]
+    assert digests[0] == digests[1]
 
 
-def _is_whole(server: RunningServer, data: Path) -> None:
-    """Asserts that a dataset has what a folder has, as it is fetched."""
-    _does(server, "download", "calls", "--output", "back", cwd=data.parent)
-    back = data.parent / "back" / "data"
-    names = [path.name for path in data.iterdir()]
-    assert filecmp.cmpfiles(data, back, names, shallow=False) == (names, [], [])
-
-
-def test_an_upload_whose_command_is_killed_is_resumed(
-    server: RunningServer, calls: str, data: Path, tmp_path: Path
+@pytest.mark.parametrize("victims", [("runner",), EVERYTHING], ids="+".join)
+def test_the_snapshot_at_the_end_of_a_job_survives_kill_9_of(
+    server: RunningServer, victims: tuple[str, ...]
 ) -> None:
-    said = tmp_path / "said.txt"
-    with _uploading(server, calls, data, said) as process:
-        process.kill()
-    found = re.search(r"Upload ([0-9a-f]{24}) of 21 files", said.read_text())
-    assert found
-    assert _does(server, "ls", "calls").out == ""
-    there, sent = _received(server, calls), _sent(server)
-    done = _does(server, "upload", "calls", "data", "--resume", found[1], cwd=data.parent)
-    assert "21 files uploaded" in done.err
-    assert _sent(server) - sent <= SMALL + CHUNKS - (there - SMALL)
-    _is_whole(server, data)
-    again = _does(server, "upload", "calls", "data", "--resume", found[1], "--json", cwd=data.parent)
-    assert again.json["files"] == 21  # type: ignore[index]
+    with server.http() as http:
+        project, dataset, environment = _make_dataset(http)
+        job_id = _start(http, project, environment, snapshotDatasetsOnCompletion=True)
+    wait_for((server.home / "runs" / job_id / "exit").exists, DONE_SECONDS, server.describe)
+    _restart(server, victims)
+    wait_for(lambda: _status(server, job_id) == "Succeeded", DONE_SECONDS, server.describe)
+    listed = _get(server, f"/v4/datasetrw/datasets/{dataset}/snapshots")["snapshots"]
+    assert [(one["number"], one["status"], one["runId"], one["sizeBytes"]) for one in listed] == [
+        (1, "active", job_id, SIZE * 2**20)
+    ]
+    _is_whole(server, dataset, 1)
 
 
-def test_a_stopped_upload_says_how_to_go_on(server: RunningServer, calls: str, data: Path, tmp_path: Path) -> None:
-    said = tmp_path / "said.txt"
-    with _uploading(server, calls, data, said) as process:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(DONE_SECONDS) == 1
-    text = " ".join(said.read_text().split())
-    found = re.search(
-        r"Stopped\. Go on with: modelyard datasets (upload calls data --resume ([0-9a-f]{24}))$", text
-    )
-    assert found, text
-    _does(server, "cancel-upload", "calls", found[2])
-    done = modelyard(server, ["datasets", *found[1].split()], cwd=data.parent)
-    assert (done.code, "cancelled" in done.err) == (1, True), done.err
+def test_a_snapshot_that_is_being_copied_survives_kill_9_of_everything(server: RunningServer) -> None:
+    with server.http() as http:
+        project, dataset, environment = _make_dataset(http)
+        job_id = _start(http, project, environment)
+        wait_for(lambda: _status(server, job_id) == "Succeeded", DONE_SECONDS, server.describe)
+        asked = http.post(f"/api/datasetrw/v1/datasets/{dataset}/snapshots", json={"relativeFilePaths": []})
+        taken = asked.json()["snapshot"]
+    assert taken["status"] == "pending"
+    packs = server.home / "blobs" / "packs"
+    wait_for(lambda: any(one.stat().st_size > 2**20 for one in packs.iterdir()), DONE_SECONDS, server.describe)
+    _restart(server, EVERYTHING)
 
+    def status() -> str:
+        return str(_get(server, f"/v4/datasetrw/snapshots/{taken['id']}").get("status", ""))
 
-def test_an_upload_goes_on_when_the_api_comes_back(
-    server: RunningServer, calls: str, data: Path, tmp_path: Path
-) -> None:
-    said = tmp_path / "said.txt"
-    with _uploading(server, calls, data, said) as process:
-        server.kill("api")
-        assert process.wait(DONE_SECONDS) == 0, said.read_text()
-    assert "21 files uploaded into admin/quick-start/calls" in said.read_text()
-    _is_whole(server, data)
-
-
-def test_the_official_client_goes_on_after_the_server_was_killed(
-    server: RunningServer, calls: str, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(data.parent)
-    first = _uploader(server, calls)
-    first.__enter__()
-    thread = threading.Thread(target=lambda: _ignoring(first.upload), daemon=True)
-    thread.start()
-    wait_for(lambda: _received(server, calls) > 2, DONE_SECONDS, server.describe)
-    server.kill("supervisor", "api", "runner", "postgres")
-    first.interrupted = True
-    there = _received(server, calls)
-    assert 2 < there < SMALL + CHUNKS
-
-    server.start()
-    second = _uploader(server, calls)
-    second.upload_key = first.upload_key
-    second.upload()
-    assert second.__exit__(None, None, None)
-    _is_whole(server, data)
-
-
-def _uploader(server: RunningServer, dataset_id: str) -> Any:
-    """The part of the official client that uploads, as its `datasets_upload_files` makes it."""
-    client = Domino("admin/quick-start", api_key=server.key, host=server.url)
-    return Uploader(
-        csrf_no_check_header=client._csrf_no_check_header,
-        dataset_id=dataset_id,
-        local_path_to_file_or_directory="data",
-        log=client.log,
-        request_manager=client.request_manager,
-        routes=client._routes,
-        target_relative_path=None,
-        file_upload_setting=None,
-        max_workers=1,
-        target_chunk_size=None,
-    )
-
-
-def _ignoring(act: Any) -> None:
-    with contextlib.suppress(Exception):
-        act()
+    wait_for(lambda: status() == "active", DONE_SECONDS, server.describe)
+    _is_whole(server, dataset, 1)

@@ -20,24 +20,25 @@ app = typer.Typer()
 
 SHOWN = 5
 
-Collision = Literal["ignore", "overwrite", "rename"]
+LocalPaths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Files and folders; `.` for all that is here.")
+]
+OnCollision = Annotated[
+    Literal["ignore", "overwrite", "rename"] | None,
+    typer.Option(
+        case_sensitive=False,
+        help="What becomes of files whose names are taken: ignore (the default) leaves them out, overwrite"
+        " replaces the others, rename finds free names.",
+    ),
+]
 
 
 @app.command("upload")
 def upload(
     dataset: DatasetName,
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files and folders; `.` for all that is here.")
-    ],
+    paths: LocalPaths,
     to: Annotated[str, typer.Option("--to", metavar="FOLDER", help="Folder of the dataset to put them in.")] = "",
-    on_collision: Annotated[
-        Collision | None,
-        typer.Option(
-            case_sensitive=False,
-            help="What becomes of files whose names are taken: ignore (the default) leaves"
-            " them out, overwrite replaces the others, rename finds free names.",
-        ),
-    ] = None,
+    on_collision: OnCollision = None,
     jobs: Annotated[int, typer.Option(help="How many chunks are sent at a time.", min=1, max=32)] = 8,
     resume: Annotated[str | None, typer.Option(metavar="KEY", help="Go on with an upload that broke off.")] = None,
     project: OfProject = None,
