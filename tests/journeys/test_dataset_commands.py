@@ -324,10 +324,10 @@ def test_a_job_works_with_a_dataset_and_says_what_it_saw(ada: Somebody, calls: s
         "print((data / 'snapshot' / sys.argv[1] / 'v1' / 'notes.txt').read_text())\n"
         "(data / 'local' / sys.argv[1] / 'result.txt').write_text('42')\n"
     )
-    run = ("run", "--environment", "Plain Python", "--follow", "--", "python", "work.py", calls)
-    done = ada.does(*run, cwd=code)
+    run = ("run", "--environment", "Plain Python", "--snapshot-datasets", "--follow")
+    done = ada.does(*run, "--", "python", "work.py", calls, cwd=code)
     assert done.out == "notes\n"
-    assert _names(ada, calls) == ["notes.txt", "result.txt"]
+    assert _names(ada, calls, "--snapshot", "2") == ["notes.txt", "result.txt"]
     job_id = done.err.split("started")[1].split(":")[1].split()[0]
     rows = [row for row in ada.does("datasets", "of-job", job_id).rows if calls in row[0]]
     assert [row[:2] for row in rows] == [[f"local/{calls}", "writable"], [f"snapshot/{calls}/1", "read-only"]]
