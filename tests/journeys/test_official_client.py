@@ -1,6 +1,8 @@
 """The official Python client drives the whole way of one piece of work."""
 
 import io
+import os
+from pathlib import Path
 
 import pytest
 from domino import Domino
@@ -71,12 +73,28 @@ def test_tags_and_the_archive_of_a_project(domino: Domino) -> None:
     assert "journey" not in [project["name"] for project in domino.projects_list()]
 
 
-def test_datasets_are_made_described_and_removed(domino: Domino) -> None:
+def test_datasets_are_made_filled_described_and_removed(
+    server: RunningServer, domino: Domino, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = domino.datasets_create("calls", "who called")
     assert domino.datasets_names(domino.project_id) == ["calls"]
     assert domino.datasets_ids(domino.project_id) == [made["datasetId"]]
     with pytest.raises(DatasetExistsException):
         domino.datasets_create("calls", "again")
+    files = {"data/2026/january.csv": b"1,2", "data/empty": b"", "data/large.bin": os.urandom(9 * 2**20)}
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    domino.datasets_upload_files(made["datasetId"], "data", target_relative_path="raw")
+    assert [one["datasetName"] for one in domino.datasets_list(domino.project_id)] == ["calls"]
+    with server.http() as http:
+        url = f"/v4/datasetrw/datasets/{made['datasetId']}"
+        for path, content in files.items():
+            assert http.get(f"{url}/file", params={"path": f"raw/{path}"}).content == content
+        usage = http.get(f"{url}/usage").json()
+    assert (usage["fileCount"], usage["sizeBytes"]) == (3, 3 + 9 * 2**20)
+
     assert domino.datasets_details(made["datasetId"])["description"] == "who called"
     changed = domino.datasets_update_details(made["datasetId"], "bills", "who paid")
     assert (changed["datasetName"], changed["description"]) == ("bills", "who paid")

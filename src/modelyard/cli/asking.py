@@ -10,7 +10,7 @@ from modelyard.cli.output import err
 
 def confirm(question: str, otherwise: str) -> None:
     """Goes on when the answer is yes; else raises CommandError, which says what was not done."""
-    err.print(f"{question} [y/N] ", end="", markup=False, highlight=False)
+    err.print(f"{question} [y/N] ", end="", markup=False, highlight=False, soft_wrap=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise CommandError(otherwise)
 

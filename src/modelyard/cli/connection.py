@@ -1,7 +1,7 @@
 """Finding the server and speaking to it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,10 +12,22 @@ from modelyard.settings import load_settings
 
 LONG_SECONDS = 3600.0
 PAGE = 1000
+CONNECTIONS = 64
 
 
 class CommandError(Exception):
-    """A command cannot be carried out; the message is for the person who gave it."""
+    """A command cannot be carried out; the message is for the person who gave it.
+
+    `may_pass` says that the same may well succeed in a moment.
+    """
+
+    may_pass = False
+
+
+class Unreachable(CommandError):
+    """No server answered."""
+
+    may_pass = True
 
 
 class Refused(CommandError):
@@ -24,6 +36,7 @@ class Refused(CommandError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+        self.may_pass = status >= 500 or status in {408, 429}
 
 
 class Server:
@@ -32,7 +45,10 @@ class Server:
     def __init__(self, url: str, key: str) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self.url, headers={"X-Domino-Api-Key": key}, timeout=httpx.Timeout(30, read=120)
+            base_url=self.url,
+            headers={"X-Domino-Api-Key": key},
+            timeout=httpx.Timeout(30, read=120),
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         )
 
     @classmethod
@@ -69,9 +85,26 @@ class Server:
         """PUT of a JSON body; the reply's JSON."""
         return self._json("PUT", path, json=body)
 
-    def delete(self, path: str, **params: Any) -> Any:
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH of a JSON body; the reply's JSON."""
+        return self._json("PATCH", path, json=body)
+
+    def delete(self, path: str, body: Any = None, **params: Any) -> Any:
         """DELETE; the reply's JSON."""
-        return self._json("DELETE", path, params=params)
+        return self._json("DELETE", path, params=params, json=body)
+
+    def work(self, method: str, path: str, /, body: Any = None, **params: Any) -> Any:
+        """A request that keeps the server busy, maybe for long; the reply's JSON."""
+        wanted = {k: v for k, v in params.items() if v is not None} or None
+        return self._json(method, path, json=body, params=wanted, timeout=httpx.Timeout(LONG_SECONDS))
+
+    def status(self, path: str, /, **params: Any) -> int:
+        """GET; the status of the reply."""
+        return self._reply("GET", path, params=params).status_code
+
+    def send(self, path: str, content: Iterable[bytes], headers: dict[str, str], /, **params: Any) -> None:
+        """POST of bytes, from any thread, by as many threads at a time as there are connections."""
+        self._reply("POST", path, content=content, headers=headers, params=params)
 
     def upload(self, method: str, path: str, content: Iterator[bytes] | bytes, **params: Any) -> Any:
         """Sends bytes; the reply's JSON."""
@@ -92,13 +125,17 @@ class Server:
             raise CommandError(f"The download from {self.url} broke off ({error}).") from None
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
+        response = self._reply(method, path, **options)
+        return response.json() if response.content else None
+
+    def _reply(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **options)
         except httpx.TransportError as error:
-            raise CommandError(f"No server answers at {self.url} ({error}).") from None
+            raise Unreachable(f"No server answers at {self.url} ({error}).") from None
         if response.is_error:
             raise _refusal(response)
-        return response.json() if response.content else None
+        return response
 
 
 def _refusal(response: httpx.Response) -> Refused:

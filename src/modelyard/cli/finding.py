@@ -1,9 +1,10 @@
 """From the names that people type to what the server has; each raises CommandError for what is not there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from modelyard.cli.connection import CommandError, Refused, Server
+from modelyard.kit.ids import is_id
 
 Found = dict[str, Any]
 
@@ -84,6 +85,69 @@ def repositories(server: Server, project_id: str) -> list[Found]:
     return [*([main | {"isMain": True}] if main else []), *(one | {"isMain": False} for one in imported)]
 
 
+def find_dataset(server: Server, wanted: str, project: str | None = None) -> Found:
+    """A dataset with its project: by id, or by name in `project` (else the quick-start) or behind its own."""
+    place, _, name = wanted.rpartition("/")
+    if place and project is not None:
+        raise CommandError(f"'{wanted}' says in which project the dataset is; leave --project out.")
+    if not place and is_id(name) and (found := _dataset_with_id(server, name)):
+        return found
+    owner, in_project = _owner_and_name(server, project if project is not None else place or "quick-start")
+    place = f"{owner}/{in_project}"
+    among = [one for one in _datasets_there(server, place) if _same(project_of(one), place)]
+    return _one(among, name, "dataset", where=f" in {place} that you have a role on", show=True)
+
+
+def datasets(server: Server, **which: Any) -> Iterator[Found]:
+    """Datasets that one has a role on, newest first, each with its project."""
+    for one in server.pages("/api/datasetrw/v2/datasets", "datasets", includeProjectInfo=True, **which):
+        yield one["dataset"] | one["projectInfo"]
+
+
+def project_of(dataset: Found) -> str:
+    """The project of a dataset as owner/name."""
+    return f"{dataset['projectOwnerUsername']}/{dataset['projectName']}"
+
+
+def dataset_name(dataset: Found) -> str:
+    """A dataset as owner/project/name."""
+    return f"{project_of(dataset)}/{dataset['name']}"
+
+
+def snapshots(server: Server, dataset: Found) -> Iterator[Found]:
+    """The snapshots of a dataset that are not deleted, newest first."""
+    return server.pages(f"/v4/datasetrw/datasets/{dataset['id']}/snapshots", "snapshots")
+
+
+def find_snapshot(server: Server, dataset: Found, wanted: str) -> Found:
+    """A snapshot of a dataset by its number, a tag or its id."""
+    for one in snapshots(server, dataset):
+        if wanted in {one["id"], str(one["number"]), *one["tags"]}:
+            return one
+    raise CommandError(f"{dataset_name(dataset)} has no snapshot with the number, tag or id {wanted}.")
+
+
+def _datasets_there(server: Server, project: str) -> Iterator[Found]:
+    """The datasets of a project; all that one has a role on when one does not even see their project."""
+    try:
+        return datasets(server, projectIdsToInclude=find_project(server, project)["id"])
+    except Refused as refusal:
+        if refusal.status not in {403, 404}:
+            raise
+        return datasets(server)
+
+
+def _dataset_with_id(server: Server, dataset_id: str) -> Found | None:
+    try:
+        found = server.get(f"/api/datasetrw/v1/datasets/{dataset_id}")["dataset"]
+    except Refused as refusal:
+        if refusal.status == 404:
+            return None
+        raise
+    there = datasets(server, projectIdsToInclude=found["projectId"], includeArchivedProjects=True)
+    return next((one for one in there if one["id"] == dataset_id), None)
+
+
 def reference(text: str | None) -> Found | None:
     """What `branch:NAME`, `tag:NAME` or `commit:ID` names in a git repository."""
     if text is None:
@@ -112,7 +176,9 @@ def _owner_and_name(server: Server, name: str) -> tuple[str, str]:
     return owner or myself(server)["userName"], project
 
 
-def _one(entries: Iterable[Found], wanted: str, kind: str, *, key: str = "name", show: bool = False) -> Found:
+def _one(
+    entries: Iterable[Found], wanted: str, kind: str, *, key: str = "name", where: str = "", show: bool = False
+) -> Found:
     """The entry with this id, or the only one with this name; `show` tells which there are if there is none."""
     known = list(entries)
     found = [one for one in known if one["id"] == wanted] or [one for one in known if _same(one[key], wanted)]
@@ -122,7 +188,9 @@ def _one(entries: Iterable[Found], wanted: str, kind: str, *, key: str = "name",
     if found:
         return found[0]
     names = ", ".join(dict.fromkeys(one[key] for one in known))
-    raise CommandError(f"There is no {kind} {wanted}" + (f"; there are: {names}." if show and names else "."))
+    raise CommandError(
+        f"There is no {kind} {wanted}{where}" + (f"; there are: {names}." if show and names else ".")
+    )
 
 
 def _same(one: str, other: str) -> bool:

@@ -32,6 +32,13 @@ RunReference = Annotated[
     typer.Option("--ref", help="What a git-based project runs at: branch:NAME, tag:NAME or commit:ID."),
 ]
 
+SnapshotDatasets = Annotated[
+    bool,
+    typer.Option(
+        "--snapshot-datasets", help="Take a snapshot of each dataset that it could write to when it ends."
+    ),
+]
+
 
 def run(
     command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
@@ -42,6 +49,7 @@ def run(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the log and exit with the job.")] = False,
     folder: Folder = None,
     ref: RunReference = None,
+    snapshot: SnapshotDatasets = False,
 ) -> None:
     """Upload the current folder as a commit and run a command on it as a job.
 
@@ -64,6 +72,7 @@ def run(
         "hardwareTier": tier,
         "environmentId": find_environment(server, environment)["id"] if environment else None,
         "mainRepoGitRef": _job_reference(ref),
+        "snapshotDatasetsOnCompletion": snapshot,
     }
     job = server.post("/api/jobs/v1/jobs", body)["job"]
     at = f" at commit {commit[:10]}" if commit else ""

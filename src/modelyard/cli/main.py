@@ -7,6 +7,7 @@ import typer
 from modelyard import __version__
 from modelyard.cli import (
     backup,
+    datasets,
     demo,
     doctor,
     events,
@@ -38,6 +39,7 @@ app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(projects.app, name="project")
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(organizations.app, name="org")
 app.add_typer(git_credentials.app, name="git-credential")
 app.add_typer(users.app, name="user")

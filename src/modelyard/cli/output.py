@@ -1,12 +1,15 @@
 """What commands print: tables and sentences for people, JSON for machines."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
 import msgspec
 from rich.cells import cell_len
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 out = Console()
@@ -49,19 +52,62 @@ def lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     _print(cells, _widths(cells))
 
 
+def line(text: str) -> None:
+    """A line of a list that may be long: at once, and nothing else is known of it."""
+    print(_plain(text))
+
+
 def fields(values: Mapping[str, str]) -> None:
     """One thing by its fields; those without a value are left out."""
     shown = {name: value for name, value in values.items() if value}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
-        line = Text.assemble((name.ljust(width), "bold"), GAP, _plain(value))
-        out.print(line, highlight=False, soft_wrap=True)
+        field = Text.assemble((name.ljust(width), "bold"), GAP, _plain(value))
+        out.print(field, highlight=False, soft_wrap=True)
 
 
 def brief(text: str, longest: int = 100) -> str:
     """The first line of a text, or as much of it as has room in a list."""
     first = text.strip().partition("\n")[0]
     return first if len(first) <= longest else first[: longest - 3] + "..."
+
+
+def moment(text: str) -> str:
+    """A time of the API, as the clock here shows it."""
+    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def size_of(count: int) -> str:
+    """A number of bytes for people."""
+    if count < 2**10:
+        return count_of(count, "byte")
+    power = min((count.bit_length() - 1) // 10, 5)
+    return f"{count / 2 ** (10 * power):,.1f} {'KMGTP'[power - 1]}iB"
+
+
+def count_of(count: int, thing: str) -> str:
+    """A number of things."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+@contextmanager
+def progress(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar for bytes on their way; what the block gets is told how many more have arrived, by any thread."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        _Speed(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+        bar = shown.add_task(_plain(name), total=total)
+        yield lambda count: shown.advance(bar, count)
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{size_of(int(speed))}/s" if speed else "", style="progress.data.speed")
 
 
 def _plain_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[list[str]]:

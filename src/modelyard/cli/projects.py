@@ -16,7 +16,7 @@ from modelyard.cli.finding import (
     reference,
     repositories,
 )
-from modelyard.cli.options import Credential, Json, ProjectName, Reference, VisibilityName
+from modelyard.cli.options import Credential, Json, ProjectName, Reference, VisibilityName, Yes
 from modelyard.cli.output import as_json, brief, fields, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Projects, who works in them, and their git repositories.")
@@ -118,29 +118,35 @@ def copy(
     visibility: Annotated[
         VisibilityName | None, typer.Option(case_sensitive=False, help="Its visibility; the source's if left out.")
     ] = None,
+    with_datasets: Annotated[
+        bool, typer.Option("--datasets", help="Copy the live files of its datasets, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Copy a project with its files and their history, settings, goals, tags and git repositories."""
     server = Server.find()
     original = find_project(server, source)
     body = {
-        "copyDatasets": False,
+        "copyDatasets": with_datasets,
         "name": name,
         "ownerId": find_account(server, owner)["id"] if owner else None,
         "visibility": visibility,
     }
     reply = server.post(f"/api/projects/v1/projects/{original['id']}/copy-project", body)
     made, notices = reply["project"], reply["metadata"]["notices"]
+    lacking = reply.get("datasetsNotCopied", [])
     if json:
-        as_json({"project": made, "notices": notices})
+        as_json({"project": made, "notices": notices, "datasetsNotCopied": lacking})
         return
     say(f"Copied {full_name(original)} as {full_name(made)} ({made['visibility']}): {made['id']}")
     for notice in notices:
         say(notice)
+    for one in lacking:
+        say(f"The dataset {one['datasetInfo']['name']} was not copied: {one['errorMessage']}")
 
 
 @app.command("archive")
-def archive(project: ProjectName, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def archive(project: ProjectName, yes: Yes = False) -> None:
     """Take a project out of all lists; its name is free again. It cannot be brought back."""
     server = Server.find()
     found = find_project(server, project)
