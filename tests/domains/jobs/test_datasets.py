@@ -157,6 +157,25 @@ async def test_snapshots_cannot_be_changed_and_can_be_mapped(live: Live, project
     assert await as_(live.owner).log(job) == ["5678", *["Read-only file system"] * 3]
 
 
+async def test_folders_of_snapshots_are_made_once_and_go_when_nobody_looks(
+    live: Live, project: dict[str, Any], admin: Person
+) -> None:
+    await live.write(a=b"1")
+    await live.taken()
+    views = live.modelyard.settings.home_path / "views" / live.id
+    told = "Making the folder of snapshot 1 of calls (1 file, 0.0 MiB), once for all jobs"
+    for expected in (1, 0):
+        job, _ = await shell(live.owner, project["id"], "true")
+        assert (await as_(live.owner).log(job, "prepareOutput")).count(told) == expected
+    await admin.post("/v4/datasetrw/collection")
+    assert (views / "1").exists()
+    await live.modelyard.db.execute("UPDATE dataset_snapshots SET last_mounted_at = now() - interval '8 days'")
+    await admin.post("/v4/datasetrw/collection")
+    assert not (views / "1").exists()
+    _, said = await shell(live.owner, project["id"], f"cat {DATA}/snapshot/calls/1/a")
+    assert said == ["1"]
+
+
 async def test_names_that_meet_are_told_apart(live: Live, project: dict[str, Any], bob: Person) -> None:
     other = await as_(bob).makes_project("forecast")
     theirs = await make_dataset(bob, {"id": other}, "Calls")

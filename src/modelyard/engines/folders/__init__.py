@@ -141,6 +141,10 @@ class Views(Protocol):
         """The folders of views, by their names; those that are missing are made from their roots."""
         ...
 
+    def has(self, dataset_id: str, name: str) -> bool:
+        """Whether a view is made already."""
+        ...
+
     def remove(self, dataset_id: str, name: str | None = None) -> None:
         """Removes a view, or all views of a dataset; those that are not there are passed over."""
         ...

@@ -43,6 +43,10 @@ class LocalViews:
                     made[name] = Sibling(roots[name], place)
         return places
 
+    def has(self, dataset_id: str, name: str) -> bool:
+        """Whether a view is made already."""
+        return (self._folder / dataset_id / name).exists()
+
     def remove(self, dataset_id: str, name: str | None = None) -> None:
         """Removes a view, or all views of a dataset; those that are not there are passed over."""
         place = self._folder / dataset_id

@@ -32,6 +32,8 @@ class MountableSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     dataset_id: str
     number: int
     root: str
+    file_count: int
+    size_bytes: int
     tags: list[str]
 
 
@@ -81,7 +83,8 @@ async def mountable_snapshots(db: Executor, dataset_ids: list[str], newest: int)
     """The active snapshots of some datasets that have a tag or are among the newest, oldest first."""
     return await db.rows(
         MountableSnapshot,
-        "SELECT s.id, s.dataset_id, s.number, s.root, s.tags FROM (SELECT s.id, s.dataset_id, s.number, s.root,"
+        "SELECT s.id, s.dataset_id, s.number, s.root, s.file_count, s.size_bytes, s.tags FROM (SELECT s.id,"
+        " s.dataset_id, s.number, s.root, s.file_count, s.size_bytes,"
         " ARRAY(SELECT t.name FROM dataset_tags t WHERE t.snapshot_id = s.id ORDER BY t.name) AS tags,"
         " row_number() OVER (PARTITION BY s.dataset_id ORDER BY s.number DESC) AS place"
         " FROM dataset_snapshots s WHERE s.dataset_id = ANY($1) AND s.status = 'active') s"

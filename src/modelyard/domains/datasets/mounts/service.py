@@ -107,6 +107,11 @@ class DatasetMounter:
         if root is not None:
             await queries.set_root_before(self._db, run_id, dataset.id, root)
         layout.folders.append(MountedFolder(path=path, source=live.root, is_writable=writable))
+        for one in taken:
+            if not self._storage.views.has(dataset.id, str(one.number)):
+                files_there = f"{one.file_count:,} {'file' if one.file_count == 1 else 'files'}"
+                what = f"{files_there}, {one.size_bytes / 2**20:,.1f} MiB"
+                say(f"Making the folder of snapshot {one.number} of {dataset.name} ({what}), once for all jobs")
         await self._add_views(layout, dataset.id, name, taken, live)
         state = f" in state {root[:16]}" if root else " while another run writes there"
         access = "writable" if writable else "read-only"

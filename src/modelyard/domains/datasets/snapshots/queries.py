@@ -126,6 +126,18 @@ async def has_reclaimable(db: Executor) -> bool:
     return await db.value(f"SELECT EXISTS (SELECT {_DOOMED}) OR EXISTS (SELECT {_GONE})") is True
 
 
+async def mounted_lately(db: Executor, days: int) -> dict[str, set[str]]:
+    """The numbers of the snapshots, by dataset, that a run has mounted or had within so many days."""
+    rows = await db.rows(
+        dict,
+        "SELECT s.dataset_id, array_agg(s.number::text) AS numbers FROM dataset_snapshots s"
+        " WHERE s.last_mounted_at > now() - make_interval(days => $1) OR EXISTS (SELECT FROM dataset_mounts m"
+        " WHERE m.snapshot_id = s.id AND m.unmounted_at IS NULL) GROUP BY s.dataset_id",
+        days,
+    )
+    return {row["dataset_id"]: set(row["numbers"]) for row in rows}
+
+
 async def set_reclaimed(tx: Transaction, dataset_id: str) -> None:
     """Notes that nothing is left of a deleted dataset's files."""
     await tx.execute(

@@ -18,6 +18,8 @@ from modelyard.kit.threads import apart
 
 # A hold is made just before the row that needs it: one this young may have its row yet to come.
 _YOUNG_SECONDS = 3600
+# So long the folder of a snapshot is kept that no run has mounted.
+_VIEW_DAYS = 7
 
 
 class Reclaimed(msgspec.Struct, frozen=True):
@@ -49,9 +51,18 @@ async def reclaim(db: Database, storage: Storage) -> Reclaimed:
         async with db.transaction() as tx:
             await queries.set_reclaimed(tx, dataset_id)
             await events.record(tx, None, "dataset.reclaimed", "dataset", dataset_id)
+    await _remove_unused_views(db, storage)
     stale = await _stale(db, storage)
     store = await apart(lambda: storage.blobs.collect(stale, dry_run=False))
     return Reclaimed(len(doomed), len(gone), sum(gone.values()), store)
+
+
+async def _remove_unused_views(db: Database, storage: Storage) -> None:
+    """Removes the folders of snapshots that no run has looked at for a while; the next one has them made again."""
+    needed = await queries.mounted_lately(db, _VIEW_DAYS)
+    for dataset_id, names in (await asyncio.to_thread(storage.views.names)).items():
+        for name in set(names) - needed.get(dataset_id, set()):
+            await apart(partial(storage.views.remove, dataset_id, name))
 
 
 async def _remove_snapshot(db: Database, storage: Storage, snapshot: Doomed) -> None:
