@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from modelyard import __version__
+from modelyard.engines.blobs.local import uncollected
 from modelyard.engines.postgres import DumpError, EmbeddedPostgres, PostgresError, dump, restore
 from modelyard.kit.safe_path import SafePath, link_stays_inside
 from modelyard.settings import Settings
@@ -49,7 +50,7 @@ def write_backup(settings: Settings, file: Path) -> str:
     partial = file.with_name(file.name + ".partial")
     count = 0
     try:
-        with tempfile.TemporaryDirectory(dir=home) as folder, _database(settings) as dsn:
+        with tempfile.TemporaryDirectory(dir=home) as folder, _database(settings) as dsn, _store_kept(home):
             dump(dsn, Path(folder) / _DUMP)
             with tarfile.open(partial, "w:gz", compresslevel=1) as archive:
                 _add_bytes(archive, _ABOUT, msgspec.json.encode(_About(__version__)))
@@ -120,6 +121,16 @@ def _kept(home: Path) -> Iterator[Path]:
                 path = Path(root) / name
                 if (not path.is_symlink() or _is_inner_link(home, path)) and not _is_local(name):
                     yield path
+
+
+@contextlib.contextmanager
+def _store_kept(home: Path) -> Iterator[None]:
+    """Snapshots that the database speaks of stay whole during the block, though somebody deletes them."""
+    if not (home / "blobs").is_dir():
+        yield
+        return
+    with uncollected(home / "blobs"):
+        yield
 
 
 def _is_local(name: str) -> bool:

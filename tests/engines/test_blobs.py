@@ -3,13 +3,14 @@
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from modelyard.engines.blobs import Damaged, Key, Missing, Vanished, content_key, node_key
-from modelyard.engines.blobs.local import LocalBlobStore
+from modelyard.engines.blobs.local import LocalBlobStore, uncollected
 
 
 def children_of(node: bytes) -> list[Key]:
@@ -190,3 +191,16 @@ def test_a_killed_writer_leaves_the_store_as_it_was(store: LocalBlobStore, tmp_p
     store.collect(never, dry_run=False)
     assert not left.exists()
     assert read(store, b"there") == b"there"
+
+
+def test_a_store_that_is_being_copied_is_not_collected(store: LocalBlobStore, tmp_path: Path) -> None:
+    put(store, "gone", b"x" * 1000)
+    store.release(["gone"])
+    collected: list[int] = []
+    collecting = threading.Thread(target=lambda: collected.append(store.collect(never, dry_run=False).pieces))
+    with uncollected(tmp_path / "blobs"):
+        collecting.start()
+        collecting.join(0.2)
+        assert read(store, b"x" * 1000) == b"x" * 1000
+    collecting.join()
+    assert collected == [2]

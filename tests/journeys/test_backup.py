@@ -22,11 +22,15 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         project = http.get("/api/projects/beta/projects").json()["projects"][0]["id"]
         copied = http.post(f"/v4/projects/{project}/fork", json={"name": "copy"}).json()["id"]
         plain = next(e["id"] for e in http.get("/v1/environments").json()["data"] if e["name"] == "Plain Python")
-        job = http.post(
-            "/api/jobs/v1/jobs", json={"projectId": project, "runCommand": "echo kept", "environmentId": plain}
-        ).json()["job"]["id"]
+        made = http.post("/api/datasetrw/v1/datasets", json={"name": "data", "projectId": project})
+        dataset = f"/v4/datasetrw/datasets/{made.json()['dataset']['id']}"
+        write = "cd $DOMINO_DATASETS_DIR/local/data; echo data >file; ln -s file link; echo kept"
+        body = {"projectId": project, "runCommand": write, "environmentId": plain}
+        started = http.post("/api/jobs/v1/jobs", json=body | {"snapshotDatasetsOnCompletion": True})
+        job = started.json()["job"]["id"]
         path = f"/api/jobs/beta/jobs/{job}"
         wait_for(lambda: http.get(path).json()["job"]["status"]["isCompleted"], DONE_SECONDS, server.describe)
+        (snapshot,) = http.get(f"{dataset}/snapshots").json()["snapshots"]
     key = server.key
 
     done = _modelyard("backup", str(tmp_path / "all.tar.gz"), "--home", str(server.home))
@@ -46,6 +50,16 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         assert http.get(path.replace(project, copied)).content == b"remember"
         log = http.get(f"/api/jobs/beta/jobs/{job}/logs", params={"logType": "stdOut"}).json()
         assert [line["log"] for line in log["logs"]["logContent"]] == ["kept"]
+        for query in ({}, {"snapshot": "1"}):
+            assert http.get(f"{dataset}/file", params={"path": "file"} | query).text == "data\n"
+        assert [item["kind"] for item in http.get(f"{dataset}/files").json()["items"]] == ["file", "link"]
+        assert http.get(f"{dataset}/verification").json()["damaged"] == []
+        taken = http.post(
+            dataset.replace("/v4/datasetrw", "/api/datasetrw/v1") + "/snapshots", json={"relativeFilePaths": []}
+        )
+        assert taken.json()["snapshot"]["status"] == "active"
+        (second, _) = http.get(f"{dataset}/snapshots").json()["snapshots"]
+        assert second["root"] == snapshot["root"]
         again = http.post(
             "/api/jobs/v1/jobs", json={"projectId": project, "runCommand": "echo again", "environmentId": plain}
         ).json()["job"]["id"]

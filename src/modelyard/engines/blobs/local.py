@@ -1,5 +1,6 @@
 """Blobs in a folder of this machine: packs of pieces, and an index of where each piece lies."""
 
+import fcntl
 import os
 import sqlite3
 from collections import Counter
@@ -29,6 +30,7 @@ class LocalBlobStore:
     """A store of pieces in `folder`; `children_of` tells to which pieces a node refers."""
 
     def __init__(self, folder: Path, children_of: Callable[[bytes], Iterable[Key]]) -> None:
+        self._folder = folder
         self._packs = folder / "packs"
         for place in (folder, self._packs):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,7 +83,11 @@ class LocalBlobStore:
 
     def collect(self, stale: Callable[[str], bool], *, dry_run: bool) -> Collected:
         """Removes the holds that are `stale` by their names and every piece that no hold reaches any more."""
-        with self._connected() as index, closing(_Reader(index, self._packs)) as reader:
+        with (
+            _locked(self._folder, fcntl.LOCK_EX),
+            self._connected() as index,
+            closing(_Reader(index, self._packs)) as reader,
+        ):
             collector = Collector(index, self._packs, reader.read, self._children_of)
             return collector.plan(stale) if dry_run else collector.collect(stale)
 
@@ -99,6 +105,23 @@ class LocalBlobStore:
         """A connection to the index for one use: what is read in one thread and ended in another has its own."""
         with closing(queries.open_index(self._index)) as index:
             yield index
+
+
+@contextmanager
+def uncollected(folder: Path) -> Iterator[None]:
+    """Nothing is removed from the store in a folder during the block, so that it can be copied file by file."""
+    with _locked(folder, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(folder / "collecting.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def end_holds(index: sqlite3.Connection, names: Iterable[str]) -> None:

@@ -52,6 +52,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     dataset_id: str
     dataset_name: str
     project_id: str
+    is_deleted: bool
     is_writable: bool
     snapshot_id: str | None
     snapshot_number: int | None
@@ -143,7 +144,8 @@ async def mounts_of(db: Executor, run_ids: list[str]) -> list[Mount]:
     """What runs have or had mounted, by run and path."""
     return await db.rows(
         Mount,
-        "SELECT m.run_id, m.path, m.dataset_id, d.name AS dataset_name, d.project_id, m.is_writable,"
+        "SELECT m.run_id, m.path, m.dataset_id, d.name AS dataset_name, d.project_id,"
+        " d.deleted_at IS NOT NULL AS is_deleted, m.is_writable,"
         " m.snapshot_id, s.number AS snapshot_number, m.root_before, m.root_after, m.mounted_at, m.unmounted_at"
         " FROM dataset_mounts m JOIN datasets d ON d.id = m.dataset_id"
         " LEFT JOIN dataset_snapshots s ON s.id = m.snapshot_id WHERE m.run_id = ANY($1)"

@@ -67,14 +67,18 @@ class DatasetMounter:
         if not mounts:
             return []
         async with self._db.transaction() as tx:
-            await self.release(tx, run_id)
-        written = [one for one in mounts if one.is_writable]
-        return [line for one in written for line in await self._settle(one, account_id, take=take_snapshots)]
+            await queries.end_mounts(tx, run_id)
+        written = [one for one in mounts if one.is_writable and not one.is_deleted]
+        said = [line for one in written for line in await self._settle(one, account_id, take=take_snapshots)]
+        # Not before: what is given back must not be looked at any more.
+        async with self._db.transaction() as tx:
+            await _give_back(tx)
+        return said
 
     async def release(self, tx: Transaction, run_id: str) -> None:
         """Notes that a run sees nothing any more, without looking at what it has left."""
-        if await queries.end_mounts(tx, run_id) and await snapshots.has_reclaimable(tx):
-            await work.enqueue(tx, RECLAIM, STORE)
+        if await queries.end_mounts(tx, run_id):
+            await _give_back(tx)
 
     async def _mount(
         self,
@@ -160,3 +164,9 @@ class DatasetMounter:
                     project_id=mount.project_id, snapshotId=new.id, number=number, runId=mount.run_id,
                 )  # fmt: skip
         return f"Snapshot {number} of the dataset {mount.dataset_name} was taken."
+
+
+async def _give_back(tx: Transaction) -> None:
+    """Queues the removal of what was deleted while runs had it mounted."""
+    if await snapshots.has_reclaimable(tx):
+        await work.enqueue(tx, RECLAIM, STORE)
