@@ -21,7 +21,7 @@ app = typer.Typer()
 SHOWN = 5
 
 LocalPaths = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="Files and folders; `.` for all that is here.")
+    list[Path], typer.Argument(metavar="PATH", help="Files and folders; `.` for all that is here.")
 ]
 OnCollision = Annotated[
     Literal["ignore", "overwrite", "rename"] | None,
@@ -90,7 +90,7 @@ def cancel_upload(
 def download(
     dataset: DatasetName,
     path: Annotated[
-        str, typer.Argument(metavar="[PATH]", help="A file or folder of the dataset; all files when left out.")
+        str, typer.Argument(metavar="PATH", help="A file or folder of the dataset; all files when left out.")
     ] = "",
     snapshot: OfSnapshot = None,
     output: Output = None,
@@ -124,7 +124,7 @@ def download(
 def list_files(
     dataset: DatasetName,
     path: Annotated[
-        str, typer.Argument(metavar="[PATH]", help="A folder of the dataset; the topmost one when left out.")
+        str, typer.Argument(metavar="PATH", help="A folder of the dataset; the topmost one when left out.")
     ] = "",
     snapshot: OfSnapshot = None,
     project: OfProject = None,

@@ -23,7 +23,7 @@ TagName = Annotated[str, typer.Argument(metavar="TAG", help="A name for one snap
 def snapshot(
     dataset: DatasetName,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files and folders of it; all when left out.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Files and folders of it; all when left out.")
     ] = None,
     tag: Annotated[str | None, typer.Option(help="A tag that points at it.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until it is taken.")] = True,

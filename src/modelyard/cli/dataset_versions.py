@@ -20,7 +20,7 @@ def diff(
     dataset: DatasetName,
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="Snapshot, by number, tag or id; or live.")],
     after: Annotated[
-        str, typer.Argument(metavar="[AFTER]", help="Snapshot to compare it with; the live files when left out.")
+        str, typer.Argument(metavar="AFTER", help="Snapshot to compare it with; the live files when left out.")
     ] = "live",
     limit: Annotated[int, typer.Option(help="How many files to name.", min=0, max=100_000)] = 1000,
     project: OfProject = None,
