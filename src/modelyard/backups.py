@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import io
 import os
+import re
 import sqlite3
 import tarfile
 import tempfile
@@ -24,14 +25,15 @@ from modelyard.engines.postgres import DumpError, EmbeddedPostgres, PostgresErro
 from modelyard.kit.safe_path import SafePath, link_stays_inside
 from modelyard.settings import Settings
 
-_FOLDERS = ("repos", "runs", "datasets", "blobs", "mlflow")
+_FOLDERS = ("repos", "runs", "blobs", "mlflow")
 _FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml", "git/known_hosts")
 _DUMP, _ABOUT = "database.dump", "about.json"
-# Working trees and tokens of running jobs mean nothing elsewhere, nor do uploads that are not complete.
-_PASSING = frozenset({"work", "code", "tmp", "token", "datasets", "staging"})
-# What is known of live files where they are now; it is made anew when it is missing.
-_KNOWN_HERE = "index.sqlite"
-_STORE_INDEX = "blobs/index.sqlite"
+# Working trees and tokens of running jobs mean nothing elsewhere.
+_PASSING = frozenset({"work", "code", "tmp", "token", "datasets"})
+# The index of the store is written by itself. Those of live folders are made anew when they are missing.
+_INDEX = "index.sqlite"
+_STORE_INDEX = f"blobs/{_INDEX}"
+_LIVE = re.compile(r"datasets/[^/]+/live(/|$)")
 
 
 class BackupError(Exception):
@@ -115,12 +117,30 @@ def _kept(home: Path) -> Iterator[Path]:
             yield home / name
     for folder in _FOLDERS:
         for root, folders, names in os.walk(home / folder):
-            if Path(root).parent in {home / "runs", home / "datasets"}:
+            if Path(root).parent == home / "runs":
                 folders[:] = [name for name in folders if name not in _PASSING]
             for name in sorted(names):
                 path = Path(root) / name
-                if (not path.is_symlink() or _is_inner_link(home, path)) and not _is_local(name):
+                if not path.is_symlink() and not name.endswith(".lock") and not name.startswith(_INDEX):
                     yield path
+    for live in sorted((home / "datasets").glob("*/live")):
+        yield from _live_files(live)
+
+
+def _live_files(live: Path) -> Iterator[Path]:
+    """The files of a dataset, whatever their names, its links that stay in it, and its empty folders."""
+    for root, folders, names in os.walk(live):
+        if not folders and not names:
+            yield Path(root)
+        links = [name for name in folders if (Path(root) / name).is_symlink()]
+        for name in sorted(names + links):
+            path = Path(root) / name
+            if not path.is_symlink() or _stays(live, path):
+                yield path
+
+
+def _stays(live: Path, link: Path) -> bool:
+    return link_stays_inside(link.relative_to(live).as_posix(), str(link.readlink()))
 
 
 @contextlib.contextmanager
@@ -131,16 +151,6 @@ def _store_kept(home: Path) -> Iterator[None]:
         return
     with uncollected(home / "blobs"):
         yield
-
-
-def _is_local(name: str) -> bool:
-    return name.endswith((".lock", "lock")) or name.startswith(_KNOWN_HERE)
-
-
-def _is_inner_link(home: Path, path: Path) -> bool:
-    """Whether this is a link of a dataset that stays in it."""
-    parts = path.relative_to(home).parts
-    return parts[0] == "datasets" and link_stays_inside("/".join(parts[3:]), str(path.readlink()))
 
 
 def _add_store_index(archive: tarfile.TarFile, home: Path, folder: Path) -> int:
@@ -159,8 +169,8 @@ def _add_store_index(archive: tarfile.TarFile, home: Path, folder: Path) -> int:
 def _add_file(archive: tarfile.TarFile, home: Path, path: Path) -> int:
     """Adds a file as long as it is now, though it may grow meanwhile; 0 when it is gone."""
     try:
-        if path.is_symlink():
-            archive.add(path, arcname=str(path.relative_to(home)))
+        if path.is_symlink() or path.is_dir():
+            archive.add(path, arcname=str(path.relative_to(home)), recursive=False)
             return 1
         with path.open("rb") as file:
             archive.addfile(archive.gettarinfo(arcname=str(path.relative_to(home)), fileobj=file), file)
@@ -176,13 +186,16 @@ def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, home: Path) -> int:
-    if not (member.isfile() or member.islnk() or member.issym()):
+    if not (member.isfile() or member.islnk() or _LIVE.match(member.name)):
         raise BackupError(f"The backup holds {member.name}, which is not a plain file.")
     target = _inside(home, member.name)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if member.isdir():
+        target.mkdir(exist_ok=True)
+        return 1
     if member.issym():
         target.symlink_to(member.linkname)
-        if not _is_inner_link(home, target):
+        if not _stays(home.joinpath(*target.relative_to(home).parts[:3]), target):
             raise BackupError(f"The backup holds {member.name}, a link that leaves its dataset.")
         return 1
     if member.islnk():  # copies of projects share object files

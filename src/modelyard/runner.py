@@ -57,7 +57,7 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         compute=compute,
         builder=builder,
         vault=vault,
-        datasets=DatasetMounter(db, storage),
+        datasets=DatasetMounter(db, storage, isolated=compute.isolated),
         code=CodeFetcher(db, vault, git_remotes(settings, rules), rules),
         runs=home / "runs",
         api_host=settings.public_url or f"http://127.0.0.1:{settings.port}",

@@ -24,7 +24,10 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         plain = next(e["id"] for e in http.get("/v1/environments").json()["data"] if e["name"] == "Plain Python")
         made = http.post("/api/datasetrw/v1/datasets", json={"name": "data", "projectId": project})
         dataset = f"/v4/datasetrw/datasets/{made.json()['dataset']['id']}"
-        write = "cd $DOMINO_DATASETS_DIR/local/data; echo data >file; ln -s file link; echo kept"
+        write = (
+            "cd $DOMINO_DATASETS_DIR/local/data; echo data >file; ln -s file link; mkdir empty sub;"
+            " touch poetry.lock index.sqlite sub/f; ln -s sub to; echo kept"
+        )
         body = {"projectId": project, "runCommand": write, "environmentId": plain}
         started = http.post("/api/jobs/v1/jobs", json=body | {"snapshotDatasetsOnCompletion": True})
         job = started.json()["job"]["id"]
@@ -52,7 +55,16 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         assert [line["log"] for line in log["logs"]["logContent"]] == ["kept"]
         for query in ({}, {"snapshot": "1"}):
             assert http.get(f"{dataset}/file", params={"path": "file"} | query).text == "data\n"
-        assert [item["kind"] for item in http.get(f"{dataset}/files").json()["items"]] == ["file", "link"]
+        items = http.get(f"{dataset}/files").json()["items"]
+        assert {item["name"]: item["kind"] for item in items} == {
+            "empty": "folder",
+            "file": "file",
+            "index.sqlite": "file",
+            "link": "link",
+            "poetry.lock": "file",
+            "sub": "folder",
+            "to": "link",
+        }
         assert http.get(f"{dataset}/verification").json()["damaged"] == []
         taken = http.post(
             dataset.replace("/v4/datasetrw", "/api/datasetrw/v1") + "/snapshots", json={"relativeFilePaths": []}

@@ -59,8 +59,8 @@ def restore(dataset: DatasetName, snapshot: SnapshotName, project: OfProject = N
             f"{dataset_name(found)} was not restored; answer y, or give --yes.",
         )
     with err.status("Restoring ..."):
-        body = {"snapshot": wanted["id"]}
-        usage = server.work("POST", f"/v4/datasetrw/datasets/{found['id']}/restore", body)
+        path = f"/v4/datasetrw/datasets/{found['id']}/restore"
+        usage = server.work("POST", path, snapshot=wanted["id"])
     what = f"{count_of(usage['fileCount'], 'file')}, {size_of(usage['sizeBytes'])}"
     say(f"The live files of {dataset_name(found)} are those of {name}: {what}.")
 

@@ -6,7 +6,7 @@ import msgspec
 import structlog
 from asyncpg import CharacterNotInRepertoireError, PostgresError, UntranslatableCharacterError
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 
 from modelyard.kit import context
 from modelyard.kit.db import LOST
@@ -43,6 +43,8 @@ def _meaning(error: Exception) -> tuple[int, list[str], dict[str, str]]:
             return error.status, [error.message], headers
         case ValidationException():
             return 400, _validation(error), {}
+        case InternalServerException() if "disconnected" in error.detail:
+            return 400, ["The client went away before it had sent everything."], {}
         case HTTPException():
             return _http(error)
         case CharacterNotInRepertoireError() | UntranslatableCharacterError():

@@ -145,13 +145,13 @@ async def test_a_snapshot_is_restored(live: Live) -> None:
     await live.names()
     first = await live.taken()
     await live.write(a=b"changed", c=b"new")
-    usage = await live.owner.post(f"{live.url}/restore", {"snapshot": "1"})
+    usage = await live.owner.post(f"{live.url}/restore", snapshot="1")
     assert (usage["fileCount"], usage["sizeBytes"]) == (2, 3)
     assert await live.text("a") == b"1"
     assert await live.names() == ["a", "sub/"]
     assert (await live.taken())["root"] == first["root"]
-    await live.owner.post(f"{live.url}/restore", {"snapshot": "9"}, expect=404)
-    await live.owner.post(f"{live.url}/restore", {}, expect=400)
+    await live.owner.post(f"{live.url}/restore", snapshot="9", expect=404)
+    await live.owner.post(f"{live.url}/restore", expect=400)
 
 
 async def test_files_and_folders_are_deleted_and_snapshots_keep_theirs(live: Live) -> None:
@@ -181,4 +181,4 @@ async def test_every_byte_is_behind_the_datasets_guard(
     for path, query in reads:
         assert (await bob.request("GET", f"{live.url}/{path}", params=query)).status_code == 200
     await bob.delete(f"{live.url}/files", path="a", expect=403)
-    await bob.post(f"{live.url}/restore", {"snapshot": "1"}, expect=403)
+    await bob.post(f"{live.url}/restore", snapshot="1", expect=403)

@@ -168,7 +168,7 @@ async def _delete_snapshot(world: World, dataset_id: str) -> Request:
 
 @special("restoreDataset")
 async def _restore(world: World, dataset_id: str) -> Request:
-    return "POST", f"{PRIVATE}/{dataset_id}/restore", {"json": {"snapshot": await world.taken(dataset_id)}}
+    return "POST", f"{PRIVATE}/{dataset_id}/restore", {"params": {"snapshot": await world.taken(dataset_id)}}
 
 
 @special("compareDatasetVersions")

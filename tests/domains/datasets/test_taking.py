@@ -81,6 +81,7 @@ async def test_links_that_leave_the_dataset_are_said_to_be_left_out(live: Live, 
     taken = await live.taken()
     assert "out" in taken["problem"]
     assert await live.names(snapshot="1") == ["a"]
+    assert "out" in (await live.taken())["problem"]  # also when nothing has to be looked through
 
 
 async def test_a_killed_runner_leaves_a_snapshot_that_the_next_one_takes(

@@ -226,7 +226,7 @@ async def test_a_mounted_dataset_is_neither_restored_nor_removed(live: Live, pro
     waiting = f"/bin/sh -c 'until test -e {DATA}/local/calls/go; do sleep 0.05; done; cat {DATA}/local/calls/a'"
     job = await as_(live.owner).starts_job(project["id"], waiting)
     await as_(live.owner).waits_for_status(job, "Running")
-    refused = await live.owner.post(f"{live.url}/restore", {"snapshot": "1"}, expect=400)
+    refused = await live.owner.post(f"{live.url}/restore", snapshot="1", expect=400)
     assert "has the dataset calls open" in refused["message"]
     await live.owner.delete(f"/v4/datasetrw/snapshots/{taken['id']}")
     await live.owner.delete(f"{V1}/{live.id}")
@@ -273,3 +273,14 @@ class TestWithoutIsolation:
         assert (status(job), said) == ("Succeeded", ["1"])
         assert await live.names() == ["a", "b"]
         assert (live.root / "b").exists()
+
+    async def test_what_a_reader_writes_all_the_same_is_found(
+        self, live: Live, project: dict[str, Any], bob: Person
+    ) -> None:
+        body = {"id": bob.id, "role": "contributor"}
+        await live.owner.post(f"/api/projects/v1/projects/{project['id']}/collaborators", body)
+        await grant(live.owner, {"id": live.id}, bob.id, READER)
+        before = (await live.taken())["root"]
+        await shell(bob, project["id"], f"echo sly >{DATA}/local/calls/a")
+        assert (await live.owner.get(f"{live.url}/diff", before="1"))["added"] == 1
+        assert (await live.taken())["root"] != before

@@ -23,18 +23,15 @@ class Extent(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Looked(msgspec.Struct, frozen=True):
-    """What a look through a folder found: its extent, and what no tree of it can have."""
-
-    extent: Extent
-    left_out: list[str]
-
-
 class Taken(msgspec.Struct, frozen=True):
-    """A tree that was taken of a folder: its root, and how many files and bytes it holds."""
+    """A tree that was taken of a folder: its root, how many files and bytes it holds, and what it lacks.
+
+    `left_out` has what no tree can have, as far as a look has found it: the first thousand paths.
+    """
 
     root: Key
     extent: Extent
+    left_out: list[str]
 
 
 class LiveFolder(Protocol):
@@ -64,8 +61,8 @@ class LiveFolder(Protocol):
         """
         ...
 
-    def look(self) -> Looked:
-        """Looks through all files for changes that were not noted."""
+    def look(self) -> Extent:
+        """Looks through all files for changes that were not noted; the extent of them all."""
         ...
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modelyard.engines.blobs import BlobStore, Content, Key, Missing, Reading, Vanished, Writing
 from modelyard.engines.blobs.packs import fsync_folder
-from modelyard.engines.folders import Extent, Looked, Taken, queries
+from modelyard.engines.folders import Extent, Taken, queries
 from modelyard.engines.folders.cloning import clone
 from modelyard.engines.folders.looking import differences
 from modelyard.engines.folders.making import Sibling, make, remove
@@ -28,6 +28,7 @@ from modelyard.kit.sqlite import transaction
 
 _PIECE_BYTES = 2**20
 _TRIES = 5
+_LEFT_OUT_KEPT = 1000
 # So many changed files are read and put into the tree at a time.
 _CHUNK = 20_000
 # Files that are to become the live ones, and those that were.
@@ -120,19 +121,19 @@ class LocalLiveFolder:
                 )
             return queries.extent(index)
 
-    def look(self) -> Looked:
-        """Looks through all files for changes that were not noted."""
+    def look(self) -> Extent:
+        """Looks through all files for changes that were not noted; the extent of them all."""
         with self.locked(), self._index() as index, below(self.root) as opened:
             left_out: list[str] = []
-            moved = queries.root(index) != self._inode
             # What is noted meanwhile does not disturb what is being read: that is the index as it was.
             with self._index() as noting, transaction(noting):
-                changes = differences(queries.known(index), walk(opened, "", left_out))
-                changed = queries.note(noting, changes)
-                if not changed and not moved:
-                    return Looked(queries.extent(noting), left_out)
+                changed = queries.note(noting, differences(queries.known(index), walk(opened, "", left_out)))
+                if left_out[:_LEFT_OUT_KEPT] != queries.left_out(noting):
+                    queries.set_left_out(noting, left_out[:_LEFT_OUT_KEPT])
+                if not changed and queries.root(noting) == self._inode:
+                    return queries.extent(noting)
                 queries.set_root(noting, self._inode)
-                return Looked(queries.count(noting), left_out)
+                return queries.count(noting)
 
     def take(self, name: str, paths: Iterable[SafePath] = (), *, quiet: bool) -> Taken:
         """Stores a tree of all known files, or of those at some paths and below, which `name` then holds."""
@@ -319,7 +320,7 @@ class LocalLiveFolder:
         with transaction(index):
             queries.set_stored(index)
             queries.set_fingerprint(index, root)
-        return Taken(chosen, Extent(whole.files, whole.bytes))
+        return Taken(chosen, Extent(whole.files, whole.bytes), queries.left_out(index))
 
     def _grown(self, index: sqlite3.Connection, writing: Writing, *, quiet: bool, read_again: bool) -> Key:
         """The root of a tree of all known files: the one before, with what has changed since.

@@ -27,9 +27,9 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS files_to_store ON files (path) WHERE NOT is_stored;
 CREATE TABLE IF NOT EXISTS state (
     id INTEGER PRIMARY KEY CHECK (id = 1), files INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    has_tree INTEGER NOT NULL, root INTEGER NOT NULL, fingerprint BLOB
+    has_tree INTEGER NOT NULL, root INTEGER NOT NULL, fingerprint BLOB, left_out TEXT NOT NULL
 );
-INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0, 0, NULL);
+INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0, 0, NULL, '');
 """
 _KNOWN = "path, kind, size, modified, changed, inode"
 _IS_FILE = "kind IN ('f', 'x')"
@@ -174,6 +174,17 @@ def fingerprint(index: sqlite3.Connection) -> Key | None:
     """The root of a tree of all that is known, when that was found out before."""
     row = index.execute("SELECT fingerprint FROM state").fetchone()
     return row[0] if row else None
+
+
+def set_left_out(index: sqlite3.Connection, paths: list[str]) -> None:
+    """Notes what no tree can have, as it was found by a look."""
+    index.execute("UPDATE state SET left_out = ?", ("\0".join(paths),))
+
+
+def left_out(index: sqlite3.Connection) -> list[str]:
+    """What no tree can have, as it was found by the last look."""
+    row = index.execute("SELECT left_out FROM state").fetchone()
+    return row[0].split("\0") if row[0] else []
 
 
 def set_root(index: sqlite3.Connection, inode: int) -> None:

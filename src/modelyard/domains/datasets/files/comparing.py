@@ -45,6 +45,6 @@ async def _root(db: Database, storage: Storage, dataset: Dataset, name: str) -> 
     if name != LIVE:
         return bytes.fromhex((await version_of(db, dataset, name)).root or "")
     live = await live_folder(db, storage, dataset.id)
-    known = await service.survey(db, live, dataset.id)
+    quiet = await service.survey(db, live, dataset.id)
     hold = storage.folders.hold(dataset.id)
-    return (await apart(lambda: live.take(hold, quiet=known.quiet))).root
+    return (await apart(lambda: live.take(hold, quiet=quiet))).root

@@ -14,7 +14,6 @@ from modelyard.domains.datasets.files.wire import (
     DatasetFolder,
     DatasetUsage,
     Quota,
-    SnapshotToRestore,
 )
 from modelyard.domains.datasets.snapshots.service import version_of
 from modelyard.domains.datasets.storage import Storage
@@ -94,11 +93,11 @@ async def delete_dataset_files(access: DatasetAccess, db: Database, storage: Sto
 
 @operation("POST", f"{DATASET}/restore", guard=_writing, tag=TAG)
 async def restore_dataset(
-    access: DatasetAccess, db: Database, storage: Storage, data: SnapshotToRestore
+    access: DatasetAccess, db: Database, storage: Storage, snapshot: Annotated[str, Parameter(max_length=200)]
 ) -> DatasetUsage:
-    """Make the live files those of a snapshot."""
-    snapshot = await version_of(db, access.dataset, data.snapshot)
-    return DatasetUsage.of(await service.restore(db, storage, access.caller, access.dataset, snapshot))
+    """Make the live files those of a snapshot, by its id, number or tag."""
+    found = await version_of(db, access.dataset, snapshot)
+    return DatasetUsage.of(await service.restore(db, storage, access.caller, access.dataset, found))
 
 
 @operation("GET", f"{DATASET}/diff", guard=_reading, tag=TAG)

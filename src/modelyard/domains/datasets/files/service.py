@@ -18,22 +18,17 @@ from modelyard.kit.safe_path import SafePath
 from modelyard.kit.threads import apart
 
 
-class Survey(msgspec.Struct, frozen=True):
-    """Live files that are known: whether nobody could write to them meanwhile, and what no snapshot can have."""
+async def survey(db: Database, live: LiveFolder, dataset_id: str) -> bool:
+    """Looks through the live files of a dataset when somebody may have changed them without saying so.
 
-    quiet: bool
-    left_out: list[str]
-
-
-async def survey(db: Database, live: LiveFolder, dataset_id: str) -> Survey:
-    """Looks through the live files of a dataset when somebody may have changed them without saying so."""
+    Whether nobody could write to them meanwhile.
+    """
     state = await queries.state_of(db, dataset_id)
     if await is_known(live, state):
-        return Survey(quiet=True, left_out=[])
-    looked = await apart(live.look)
+        return True
+    extent = await apart(live.look)
     async with db.transaction() as tx:
-        quiet = await queries.set_looked(tx, dataset_id, state.now, looked.extent.files, looked.extent.bytes)
-    return Survey(quiet, looked.left_out)
+        return await queries.set_looked(tx, dataset_id, state.now, extent.files, extent.bytes)
 
 
 async def is_known(live: LiveFolder, state: LiveState) -> bool:

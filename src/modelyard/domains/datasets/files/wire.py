@@ -48,12 +48,6 @@ class DatasetFolder(Wire):
         return cls(path=path, items=[DatasetItem.of(item) for item in listing.items], next=present(listing.next))
 
 
-class SnapshotToRestore(Wire):
-    """Body of restoreDataset: an id, number or tag of one of the dataset's snapshots."""
-
-    snapshot: str
-
-
 class DatasetUsage(Wire):
     """What a dataset and its project take, in bytes; a quota is absent where there is no limit."""
 

@@ -127,6 +127,15 @@ async def set_root_before(db: Executor, run_id: str, dataset_id: str, root: str)
     )  # fmt: skip
 
 
+async def suspect(tx: Transaction, run_id: str) -> None:
+    """Has all live files that a run sees looked through before they are relied on again."""
+    await tx.execute(
+        "UPDATE datasets SET may_have_changed = true WHERE id IN (SELECT dataset_id FROM dataset_mounts"
+        " WHERE run_id = $1 AND snapshot_id IS NULL AND unmounted_at IS NULL)",
+        run_id,
+    )
+
+
 async def end_mounts(tx: Transaction, run_id: str) -> int:
     """Notes that a run sees nothing any more; how much it saw until now."""
     return await tx.execute(

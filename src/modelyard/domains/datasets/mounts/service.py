@@ -31,9 +31,13 @@ NEWEST_MOUNTED = 10
 
 
 class DatasetMounter:
-    """Lets runs see the datasets of their projects, with the roles of the account that they run for."""
+    """Lets runs see the datasets of their projects, with the roles of the account that they run for.
 
-    def __init__(self, db: Database, storage: Storage) -> None:
+    Runs that are not isolated may write to whatever they see: all of it is looked through after them.
+    """
+
+    def __init__(self, db: Database, storage: Storage, *, isolated: bool) -> None:
+        self._isolated = isolated
         self._db = db
         self._storage = storage
 
@@ -67,7 +71,7 @@ class DatasetMounter:
         if not mounts:
             return []
         async with self._db.transaction() as tx:
-            await queries.end_mounts(tx, run_id)
+            await self._end(tx, run_id)
         written = [one for one in mounts if one.is_writable and not one.is_deleted]
         said = [line for one in written for line in await self._settle(one, account_id, take=take_snapshots)]
         # Not before: what is given back must not be looked at any more.
@@ -77,8 +81,13 @@ class DatasetMounter:
 
     async def release(self, tx: Transaction, run_id: str) -> None:
         """Notes that a run sees nothing any more, without looking at what it has left."""
-        if await queries.end_mounts(tx, run_id):
+        if await self._end(tx, run_id):
             await _give_back(tx)
+
+    async def _end(self, tx: Transaction, run_id: str) -> bool:
+        if not self._isolated:
+            await queries.suspect(tx, run_id)
+        return await queries.end_mounts(tx, run_id) > 0
 
     async def _mount(
         self,
@@ -129,8 +138,7 @@ class DatasetMounter:
 
     async def _known_root(self, live: LiveFolder, dataset_id: str) -> str | None:
         """The hash of live files; None while somebody may be changing them."""
-        known = await files.survey(self._db, live, dataset_id)
-        if not known.quiet:
+        if not await files.survey(self._db, live, dataset_id):
             return None
         return (await apart(lambda: live.fingerprint(quiet=True))).hex()
 
@@ -148,7 +156,7 @@ class DatasetMounter:
         """Takes a snapshot at the end of a run, once, however often this is called."""
         number = await snapshots.number_taken_by(self._db, mount.dataset_id, mount.run_id)
         if number is None:
-            known = await files.survey(self._db, live, mount.dataset_id)
+            quiet = await files.survey(self._db, live, mount.dataset_id)
             new = NewSnapshot(
                 id=new_id(),
                 dataset_id=mount.dataset_id,
@@ -157,13 +165,13 @@ class DatasetMounter:
                 run_id=mount.run_id,
             )
             hold = snapshot_hold(new.id)
-            taken = await apart(lambda: live.take(hold, quiet=known.quiet))
+            taken = await apart(lambda: live.take(hold, quiet=quiet))
             async with self._db.transaction() as tx:
                 number = await snapshots.add_snapshot(tx, new)
                 if number is None:
                     return f"The dataset {mount.dataset_name} was deleted meanwhile; no snapshot was taken of it."
                 await lifecycle.move(tx, [new.id], lifecycle.COPYING)
-                await activate(tx, new.id, taken, known.left_out)
+                await activate(tx, new.id, taken)
                 await events.record(
                     tx, None, "dataset.snapshotCreated", "dataset", mount.dataset_id,
                     project_id=mount.project_id, snapshotId=new.id, number=number, runId=mount.run_id,

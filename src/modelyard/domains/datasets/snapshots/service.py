@@ -51,7 +51,7 @@ async def create(db: Database, storage: Storage, caller: Caller, dataset: Datase
             await work.enqueue(tx, SNAPSHOT, new.id)
         else:
             await lifecycle.move(tx, [new.id], lifecycle.COPYING)
-            await activate(tx, new.id, taken, [])
+            await activate(tx, new.id, taken)
         await events.record(
             tx, caller, "dataset.snapshotCreated", "dataset", dataset.id,
             project_id=dataset.project_id, snapshotId=new.id, number=number, paths=new.paths,
@@ -61,12 +61,12 @@ async def create(db: Database, storage: Storage, caller: Caller, dataset: Datase
     return snapshot
 
 
-async def activate(tx: Transaction, snapshot_id: str, taken: Taken, left_out: list[str]) -> bool:
+async def activate(tx: Transaction, snapshot_id: str, taken: Taken) -> bool:
     """Stores what a snapshot holds; False when it was deleted meanwhile."""
     if not await lifecycle.move(tx, [snapshot_id], lifecycle.ACTIVE):
         return False
     root, extent = taken.root.hex(), taken.extent
-    await snapshots.set_taken(tx, snapshot_id, root, extent.files, extent.bytes, _lacks(left_out))
+    await snapshots.set_taken(tx, snapshot_id, root, extent.files, extent.bytes, _lacks(taken.left_out))
     return True
 
 

@@ -52,14 +52,14 @@ class _DatasetWork:
                 return
             await lifecycle.move(tx, [snapshot.id], lifecycle.COPYING)
         try:
-            taken, left_out = await self._take(snapshot)
+            taken = await self._take(snapshot)
         except Unavailable:
             raise
         except (Failure, OSError) as error:
             await self._fail(lease, snapshot, _reason(error))
             return
         async with applying(self._db, lease, finish=True) as tx:
-            await activate(tx, snapshot.id, taken, left_out)
+            await activate(tx, snapshot.id, taken)
 
     async def fill(self, lease: Lease) -> None:
         """Gives a new dataset the content that it is to begin with."""
@@ -74,12 +74,12 @@ class _DatasetWork:
             if await snapshots.has_reclaimable(tx):
                 await work.enqueue(tx, RECLAIM, STORE)
 
-    async def _take(self, snapshot: Snapshot) -> tuple[Taken, list[str]]:
+    async def _take(self, snapshot: Snapshot) -> Taken:
         live = await live_folder(self._db, self._storage, snapshot.dataset_id)
-        known = await files.survey(self._db, live, snapshot.dataset_id)
+        quiet = await files.survey(self._db, live, snapshot.dataset_id)
         paths = [SafePath(path) for path in snapshot.paths]
         hold = snapshot_hold(snapshot.id)
-        return await apart(lambda: live.take(hold, paths, quiet=known.quiet)), known.left_out
+        return await apart(lambda: live.take(hold, paths, quiet=quiet))
 
     async def _fail(self, lease: Lease, snapshot: Snapshot, reason: str) -> None:
         log.warning("a snapshot could not be taken", snapshot=snapshot.id, reason=reason)
