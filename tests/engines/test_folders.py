@@ -22,7 +22,7 @@ from modelyard.engines.blobs import Key
 from modelyard.engines.blobs.local import LocalBlobStore
 from modelyard.engines.folders import Extent, local
 from modelyard.engines.folders.local import LocalFolders, LocalLiveFolder
-from modelyard.engines.folders.opening import Below
+from modelyard.engines.folders.opening import Below, below
 from modelyard.engines.folders.views import LocalViews
 from modelyard.engines.trees import Kind, children_of, reading
 from modelyard.engines.trees.files import Files, StoredTree, browse, members
@@ -572,3 +572,49 @@ def test_a_file_or_a_folder_is_deleted_at_once(world: World, tmp_path: Path) -> 
     for path in ("a", "b/c", "nowhere"):
         with pytest.raises(NotFound):
             world.live.delete(SafePath(path))
+
+
+def test_folders_that_no_path_could_reach_again_are_left_out(world: World) -> None:
+    world.write("near", b"1")
+    folder = world.live.root
+    for _ in range(150):
+        folder /= "d"
+    folder.mkdir(parents=True)
+    long = "x" * 200
+    with below(world.live.root) as opened:
+        descriptor = opened.open_folder("")
+        for _ in range(30):  # longer than the system takes as one path
+            os.mkdir(long, dir_fd=descriptor)
+            deeper = os.open(long, os.O_RDONLY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = deeper
+        os.close(descriptor)
+    world.live.look()
+    taken = world.live.take("all", quiet=True)
+    assert world.contents(taken.root) == {"near": b"1"}
+    assert sorted(len(path) for path in taken.left_out) == [203, 3617]
+    assert plain(views_of(world, one=taken.root)["one"]) == {"near": b"1"}
+
+
+def test_a_folder_is_filled_once_and_again_after_a_kill(world: World) -> None:
+    world.write("a", b"1")
+    root = world.snapshot()
+    other = world.folders.live("other")
+    # As a fill leaves it that was killed while the files were made: the empty folder has been stored already.
+    other.take("live:other", quiet=True)
+    assert other.fill(root) == Extent(1, 1)
+    (other.root / "b").write_bytes(b"22")
+    assert other.fill(root) == Extent(2, 3)
+    assert plain(other.root) == {"a": b"1", "b": b"22"}
+
+
+def test_a_fingerprint_of_a_folder_whose_tree_was_lost(world: World) -> None:
+    world.write("a", b"1")
+    root = world.snapshot()
+    world.store.release(world.store.holds())
+    world.store.collect(lambda _: False, dry_run=False)
+    world.write("b", b"2")
+    world.live.look()
+    fingerprint = world.live.fingerprint(quiet=True)
+    assert fingerprint != root
+    assert world.snapshot() == fingerprint

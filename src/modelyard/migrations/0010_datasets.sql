@@ -17,6 +17,8 @@ CREATE TABLE datasets (
     file_count           bigint NOT NULL DEFAULT 0,
     size_bytes           bigint NOT NULL DEFAULT 0,
     quota_bytes          bigint CHECK (quota_bytes >= 0),
+    -- When somebody began to restore a snapshot; no run may mount the live files meanwhile.
+    restoring_since      timestamptz,
     -- What it is to begin with, until it has it: a root in the store, or the live files of another dataset.
     fill_with            text,
     fill_from            text REFERENCES datasets

@@ -208,6 +208,25 @@ async def test_a_flipped_byte_is_found_and_named(live: Live, bob: Person) -> Non
     await bob.get(url, expect=404)
 
 
+async def test_a_damaged_store_fails_a_snapshot_and_says_how_to_find_what_is_concerned(
+    live: Live, runner: None
+) -> None:
+    await live.write(a=b"1")
+    first = await live.taken()
+    for pack in (live.modelyard.settings.home_path / "blobs" / "packs").iterdir():
+        content = bytearray(pack.read_bytes())
+        content[-1] ^= 1  # of the tree's root, which is put last
+        pack.chmod(0o600)
+        pack.write_bytes(content)
+    await live.write(b=b"2")
+    failed = await live.taken()
+    assert failed["status"] == "failed"
+    assert "datasets verify" in failed["problem"]
+    (damage,) = (await live.owner.get(f"{live.url}/verification"))["damaged"]
+    assert (damage["snapshot"], damage["isList"]) == (first["number"], True)
+    assert await live.text("a") == b"1"
+
+
 async def test_what_a_dataset_may_have_is_limited(live: Live, admin: Person, project: dict[str, Any]) -> None:
     await live.write(a=b"12345")
     await live.names()

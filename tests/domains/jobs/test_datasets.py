@@ -239,6 +239,31 @@ async def test_a_mounted_dataset_is_neither_restored_nor_removed(live: Live, pro
     assert not live.root.exists()
 
 
+async def test_a_job_waits_while_a_snapshot_is_restored(live: Live, project: dict[str, Any]) -> None:
+    db = live.modelyard.db
+    await db.execute("UPDATE datasets SET restoring_since = now()")
+    job = await as_(live.owner).starts_job(project["id"], f"/bin/sh -c 'ls {DATA}/local'")
+    await _until(live, "SELECT EXISTS (SELECT FROM work WHERE kind = 'jobs.run' AND attempts > 1)")
+    assert (await live.owner.get(f"/api/jobs/beta/jobs/{job['id']}"))["job"]["status"]["isCompleted"] is False
+    await db.execute("UPDATE datasets SET restoring_since = NULL")
+    done = await as_(live.owner).waits_for(job)
+    assert (status(done), await as_(live.owner).log(done)) == ("Succeeded", ["calls"])
+
+
+async def test_a_snapshot_whose_folder_cannot_be_made_stops_no_job(live: Live, project: dict[str, Any]) -> None:
+    await live.write(a=b"precious")
+    await live.taken()
+    for pack in (live.modelyard.settings.home_path / "blobs" / "packs").iterdir():
+        pack.chmod(0o600)
+        pack.write_bytes(pack.read_bytes().replace(b"precious", b"Precious"))
+    job, said = await shell(live.owner, project["id"], f"ls {DATA} {DATA}/local/calls")
+    assert status(job) == "Succeeded"
+    assert "a" in said
+    assert "snapshot" not in said
+    assert "is not there" in "".join(await as_(live.owner).log(job, "prepareOutput"))
+    assert [one["containerPath"] for one in job["datasetMounts"]] == ["/domino/datasets/local/calls"]
+
+
 async def test_what_goes_over_the_quota_in_a_job_is_said(
     live: Live, project: dict[str, Any], admin: Person
 ) -> None:

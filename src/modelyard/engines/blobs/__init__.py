@@ -11,9 +11,13 @@ from typing import Protocol
 import msgspec
 from blake3 import blake3
 
+from modelyard.kit.errors import Failure
+
 # 32 bytes that name a piece.
 Key = bytes
 Content = bytes | bytearray | memoryview
+
+_HELP = "`modelyard datasets verify` names the files that are concerned."
 
 # Nodes are hashed in a domain of their own, so that no file's content can pass for one.
 _NODE_CONTEXT = "modelyard 2026-11-25 tree node v1"
@@ -29,19 +33,19 @@ def node_key(node: bytes) -> Key:
     return blake3(node, derive_key_context=_NODE_CONTEXT).digest()
 
 
-class Missing(Exception):
+class Missing(Failure):
     """The store has no piece under a key."""
 
     def __init__(self, key: Key) -> None:
-        super().__init__(f"There is no piece {key.hex()} in the store.")
+        super().__init__(f"The store of snapshots lacks the piece {key.hex()[:16]}; {_HELP}")
         self.key = key
 
 
-class Damaged(Exception):
+class Damaged(Failure):
     """What the store has under a key is not what was put there."""
 
     def __init__(self, key: Key) -> None:
-        super().__init__(f"The piece {key.hex()} in the store is damaged.")
+        super().__init__(f"The piece {key.hex()[:16]} in the store of snapshots is damaged; {_HELP}")
         self.key = key
 
 

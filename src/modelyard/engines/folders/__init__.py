@@ -96,7 +96,7 @@ class LiveFolder(Protocol):
         ...
 
     def fill(self, root: Key) -> Extent:
-        """As `restore`, for a folder that nothing was put into yet; any other stays as it is."""
+        """As `restore`, for a folder in which nothing is yet; any other stays as it is."""
         ...
 
     def exists(self, path: SafePath) -> bool:

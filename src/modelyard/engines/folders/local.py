@@ -146,10 +146,11 @@ class LocalLiveFolder:
             return self._restore(root)
 
     def fill(self, root: Key) -> Extent:
-        """As `restore`, for a folder that nothing was put into yet; any other stays as it is."""
-        with self.locked(), self._index() as index:
-            is_fresh = not queries.has_tree(index) and not queries.has_unstored(index)
-            return self._restore(root) if is_fresh else queries.extent(index)
+        """As `restore`, for a folder in which nothing is yet; any other stays as it is."""
+        with self.locked():
+            if not any(self.root.iterdir()):
+                return self._restore(root)
+        return self.look()
 
     def exists(self, path: SafePath) -> bool:
         """Whether there is a file, a link or a folder at a path."""
@@ -183,7 +184,11 @@ class LocalLiveFolder:
         with self.locked(), self._index() as index, self._store.reading() as store:
             known = queries.fingerprint(index)
             if known is None:
-                known = self._grown(index, _Hashing(store), quiet=quiet, read_again=False)
+                try:
+                    known, _ = self._grown(index, _Hashing(store), quiet=quiet, read_again=False)
+                except Missing:  # the tree before is not whole: every file counts anew
+                    queries.forget_tree(index)
+                    known, _ = self._grown(index, _Hashing(store), quiet=quiet, read_again=False)
                 queries.set_fingerprint(index, known)
             return known
 
@@ -312,7 +317,7 @@ class LocalLiveFolder:
 
     def _take_once(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
         with self._store.writing() as writing:
-            root = self._grown(index, writing, quiet=quiet, read_again=True)
+            root, unreadable = self._grown(index, writing, quiet=quiet, read_again=True)
             chosen = _chosen(writing, root, paths) if paths else root
             whole = reading.whole(chosen, writing.read)
             writing.hold(self._hold, root)
@@ -320,25 +325,28 @@ class LocalLiveFolder:
         with transaction(index):
             queries.set_stored(index)
             queries.set_fingerprint(index, root)
-        return Taken(chosen, Extent(whole.files, whole.bytes), queries.left_out(index))
+        return Taken(chosen, Extent(whole.files, whole.bytes), unreadable + queries.left_out(index))
 
-    def _grown(self, index: sqlite3.Connection, writing: Writing, *, quiet: bool, read_again: bool) -> Key:
-        """The root of a tree of all known files: the one before, with what has changed since.
+    def _grown(
+        self, index: sqlite3.Connection, writing: Writing, *, quiet: bool, read_again: bool
+    ) -> tuple[Key, list[str]]:
+        """The root of a tree of all known files: the one before, with what has changed since; and what it lacks.
 
         Files that were read since they changed are read again only where that is asked for, to be stored.
         """
         base = self._store.held(self._hold) if queries.has_tree(index) else None
         if base is None:
             queries.forget_tree(index)
-        root, place = base, ""
+        root, place, unreadable = base, "", list[str]()
         with below(self.root) as opened:
             while changed := queries.unstored(index, place, _CHUNK):
                 contents = Contents(opened, writing, quiet=quiet, read_again=read_again)
                 changes = contents.store(changed)
                 with transaction(index):
                     queries.set_read(index, contents.read)
+                unreadable += contents.unreadable
                 root, place = building.edited(root, changes, writing.read, _putting(writing)), changed[-1].path
-        return root or building.build((), _putting(writing))
+        return root or building.build((), _putting(writing)), unreadable
 
     @contextmanager
     def _index(self) -> Iterator[sqlite3.Connection]:

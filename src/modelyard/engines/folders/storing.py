@@ -41,6 +41,8 @@ class Contents:
         self._waiting_bytes = 0
         # What was found of each file when it was read, and its content's key.
         self.read: list[tuple[Found, Key]] = []
+        # Files that the server's account may not read.
+        self.unreadable: list[str] = []
 
     def store(self, changed: Iterable[Unstored]) -> list[tuple[str, Entry | None]]:
         """The entries of changed paths; nothing for those that are gone, also since they were looked at."""
@@ -73,6 +75,9 @@ class Contents:
     def _file(self, path: str) -> Entry | None:
         try:
             descriptor = self._opened.open_file(path)
+        except PermissionError:
+            self.unreadable.append(path)
+            return None
         except OSError:  # it is gone, or something else took its place; the next look will tell
             return None
         try:

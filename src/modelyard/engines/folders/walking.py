@@ -10,12 +10,15 @@ from modelyard.engines.folders.queries import Found
 from modelyard.engines.trees import Kind
 from modelyard.kit.safe_path import link_stays_inside
 
+_DEEPEST = 100
+_LONGEST_BYTES = 3500
+
 
 def walk(opened: Below, path: str, left_out: list[str]) -> Iterator[Found]:
     """Everything at a path and below it, the whole folder for an empty one; nothing where nothing is.
 
-    What no tree can have is added to `left_out`: links that leave the folder, names that are not text, and what is
-    neither a file nor a folder nor a link.
+    What no tree can have is added to `left_out`: links that leave the folder, names that are not text, what lies
+    too deep or has too long a path, folders that cannot be read, and what is neither file nor folder nor link.
     """
     if path:
         try:
@@ -43,12 +46,16 @@ def found_at(path: str, state: os.stat_result, size: int | None = None) -> Found
 
 def _walk_folder(opened: Below, path: str, left_out: list[str]) -> Iterator[Found]:
     prefix = f"{path}/" if path else ""
-    entries = _listed(opened, path)
+    try:
+        entries = _listed(opened, path)
+    except PermissionError:
+        left_out.append(path)
+        return
     if not entries and path:
         yield prefix, Kind.EMPTY_FOLDER.value, 0, 0, 0, 0
     for name, is_folder, state in entries:
         below = prefix + name.rstrip("/")
-        if not _is_text(below):
+        if not _is_text(below) or _is_too_far(below):
             left_out.append(below.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
         elif is_folder:
             yield from _walk_folder(opened, below, left_out)
@@ -60,6 +67,8 @@ def _listed(opened: Below, path: str) -> list[tuple[str, bool, os.stat_result | 
     """The names in a folder, in the order of the paths below them: a folder's ends in a slash."""
     try:
         descriptor = opened.open_folder(path)
+    except PermissionError:
+        raise
     except OSError:  # it vanished while we walked, or a link took its place
         return []
     found: list[tuple[str, bool, os.stat_result | None]] = []
@@ -93,6 +102,11 @@ def _found(opened: Below, path: str, state: os.stat_result, left_out: list[str])
         left_out.append(path)
     else:
         left_out.append(path)
+
+
+def _is_too_far(path: str) -> bool:
+    """Whether a path could not be made again below every folder of the platform."""
+    return path.count("/") > _DEEPEST or len(path.encode()) > _LONGEST_BYTES
 
 
 def _is_text(name: str) -> bool:

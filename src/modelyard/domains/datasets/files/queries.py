@@ -54,18 +54,25 @@ async def set_extent(db: Executor, dataset_id: str, files: int, size: int) -> No
     await db.execute("UPDATE datasets SET file_count = $2, size_bytes = $3 WHERE id = $1", dataset_id, files, size)
 
 
-async def set_may_have_changed(tx: Transaction, dataset_id: str) -> None:
-    """Has the live files looked through before they are relied on."""
-    await tx.execute("UPDATE datasets SET may_have_changed = true WHERE id = $1", dataset_id)
+async def begin_restoring(tx: Transaction, dataset_id: str) -> bool:
+    """Keeps runs from mounting live files that are to be others; False when one has them open already.
 
-
-async def is_mounted(db: Executor, dataset_id: str) -> bool:
-    """Whether a run has the live files open."""
-    sql = (
-        "SELECT EXISTS (SELECT FROM dataset_mounts WHERE dataset_id = $1 AND snapshot_id IS NULL"
-        " AND unmounted_at IS NULL)"
+    Should the server be killed in the middle, nobody relies on what was known before.
+    """
+    # Whoever mounts them locks the row, too, and is seen by the next statement.
+    await tx.execute("SELECT FROM datasets WHERE id = $1 FOR UPDATE", dataset_id)
+    begun = await tx.execute(
+        "UPDATE datasets SET restoring_since = now(), may_have_changed = true WHERE id = $1"
+        " AND NOT EXISTS (SELECT FROM dataset_mounts WHERE dataset_id = $1 AND snapshot_id IS NULL"
+        " AND unmounted_at IS NULL)",
+        dataset_id,
     )
-    return await db.value(sql, dataset_id) is True
+    return begun == 1
+
+
+async def end_restoring(db: Executor, dataset_id: str) -> None:
+    """Lets runs mount live files again."""
+    await db.execute("UPDATE datasets SET restoring_since = NULL WHERE id = $1", dataset_id)
 
 
 async def usage_of(db: Executor, dataset_id: str) -> Usage:

@@ -38,14 +38,15 @@ async def is_known(live: LiveFolder, state: LiveState) -> bool:
 
 async def restore(db: Database, storage: Storage, caller: Caller, dataset: Dataset, snapshot: Snapshot) -> Usage:
     """Makes the live files those of a snapshot; raises BadRequest while a run has them open."""
-    if await queries.is_mounted(db, dataset.id):
-        raise BadRequest(f"A run has the dataset {dataset.name} open; restore it when the run has ended.")
     live = await live_folder(db, storage, dataset.id)
     async with db.transaction() as tx:
-        # Should the server be killed in the middle, nobody relies on what was known before.
-        await queries.set_may_have_changed(tx, dataset.id)
-    await survey(db, live, dataset.id)
-    extent = await apart(lambda: live.restore(bytes.fromhex(snapshot.root or "")))
+        if not await queries.begin_restoring(tx, dataset.id):
+            raise BadRequest(f"A run has the dataset {dataset.name} open; restore it when the run has ended.")
+    try:
+        await survey(db, live, dataset.id)
+        extent = await apart(lambda: live.restore(bytes.fromhex(snapshot.root or "")))
+    finally:
+        await queries.end_restoring(db, dataset.id)
     async with db.transaction() as tx:
         await queries.set_extent(tx, dataset.id, extent.files, extent.bytes)
         await events.record(

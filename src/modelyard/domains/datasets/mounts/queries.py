@@ -7,6 +7,7 @@ import msgspec
 from modelyard.domains.organizations import ACCOUNTS
 from modelyard.domains.users import DatasetRole, Right, dataset_rights
 from modelyard.kit.db import Executor, Transaction
+from modelyard.kit.errors import Unavailable
 
 
 class Mountable(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,12 +97,19 @@ async def mountable_snapshots(db: Executor, dataset_ids: list[str], newest: int)
 async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> None:
     """Notes what a run is about to see; what it sees already stays noted as it is.
 
-    Snapshots that are being deleted and deleted datasets are left out.
+    Raises Unavailable while a snapshot is being restored.
     """
     # In order, so that runs that start at the same moment do not wait for each other crosswise.
-    ids = sorted({mount.dataset_id for mount in mounts if mount.is_writable})
-    await tx.execute("SELECT FROM datasets WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids)
-    await tx.execute("UPDATE datasets SET may_have_changed = true WHERE id = ANY($1)", ids)
+    ids = sorted({mount.dataset_id for mount in mounts if mount.snapshot_id is None})
+    restoring = await tx.values(
+        "SELECT restoring_since > now() - interval '1 hour' FROM datasets WHERE id = ANY($1)"
+        " ORDER BY id FOR UPDATE",
+        ids,
+    )
+    if any(restoring):
+        raise Unavailable("A snapshot of a dataset is being restored; the run starts when that is done.")
+    written = sorted({mount.dataset_id for mount in mounts if mount.is_writable})
+    await tx.execute("UPDATE datasets SET may_have_changed = true WHERE id = ANY($1)", written)
     await tx.execute(
         "UPDATE dataset_snapshots SET last_mounted_at = now() WHERE id = ANY($1)",
         sorted(mount.snapshot_id for mount in mounts if mount.snapshot_id),
@@ -116,6 +124,11 @@ async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> No
         [mount.snapshot_id for mount in mounts],
         [mount.is_writable for mount in mounts],
     )
+
+
+async def remove_mount(db: Executor, run_id: str, path: str) -> None:
+    """Takes back that a run sees something."""
+    await db.execute("DELETE FROM dataset_mounts WHERE run_id = $1 AND path = $2", run_id, path)
 
 
 async def set_root_before(db: Executor, run_id: str, dataset_id: str, root: str) -> None:

@@ -1,5 +1,6 @@
 """How a run gets to see datasets, and what becomes known of them when it is over."""
 
+import asyncio
 from collections.abc import Callable
 
 from modelyard.domains.datasets import lifecycle
@@ -20,9 +21,11 @@ from modelyard.domains.datasets.snapshots.queries import NewSnapshot
 from modelyard.domains.datasets.snapshots.service import activate
 from modelyard.domains.datasets.storage import Storage, live_folder, snapshot_hold
 from modelyard.domains.users import Right
+from modelyard.engines.blobs import Key
 from modelyard.engines.folders import LiveFolder
 from modelyard.kit import events, work
 from modelyard.kit.db import Database, Transaction
+from modelyard.kit.errors import Failure
 from modelyard.kit.ids import new_id
 from modelyard.kit.threads import apart
 
@@ -116,25 +119,39 @@ class DatasetMounter:
         if root is not None:
             await queries.set_root_before(self._db, run_id, dataset.id, root)
         layout.folders.append(MountedFolder(path=path, source=live.root, is_writable=writable))
+        roots: dict[str, Key] = {}
         for one in taken:
-            if not self._storage.views.has(dataset.id, str(one.number)):
-                files_there = f"{one.file_count:,} {'file' if one.file_count == 1 else 'files'}"
-                what = f"{files_there}, {one.size_bytes / 2**20:,.1f} MiB"
-                say(f"Making the folder of snapshot {one.number} of {dataset.name} ({what}), once for all jobs")
-        await self._add_views(layout, dataset.id, name, taken, live)
+            await self._add_view(layout, run_id, dataset, name, one, roots, live, say)
         state = f" in state {root[:16]}" if root else " while another run writes there"
         access = "writable" if writable else "read-only"
         say(f"Dataset {dataset.name} at $DOMINO_DATASETS_DIR/{path}, {access},{state}")
 
-    async def _add_views(
-        self, layout: Layout, dataset_id: str, name: str, taken: list[MountableSnapshot], live: LiveFolder
+    async def _add_view(
+        self,
+        layout: Layout,
+        run_id: str,
+        dataset: Mountable,
+        name: str,
+        snapshot: MountableSnapshot,
+        roots: dict[str, Key],
+        live: LiveFolder,
+        say: Callable[[str], None],
     ) -> None:
-        roots = {str(one.number): bytes.fromhex(one.root) for one in taken}
-        views = await apart(lambda: self._storage.views.make(dataset_id, roots, live))
-        for one in taken:
-            path = snapshot_path(name, one.number)
-            layout.folders.append(MountedFolder(path=path, source=views[str(one.number)], is_writable=False))
-            layout.links.update({snapshot_path(name, tag): str(one.number) for tag in one.tags})
+        """Adds the folder of a snapshot; one that cannot be made keeps no run from starting."""
+        view, path = str(snapshot.number), snapshot_path(name, snapshot.number)
+        if not await asyncio.to_thread(self._storage.views.has, dataset.id, view):
+            say(f"Making the folder of snapshot {view} of {dataset.name} ({_size(snapshot)}), once for all jobs")
+        wanted = roots | {view: bytes.fromhex(snapshot.root)}
+        try:
+            places = await apart(lambda: self._storage.views.make(dataset.id, wanted, live))
+        except (Failure, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            say(f"Snapshot {view} of {dataset.name} is not there: {reason}")
+            await queries.remove_mount(self._db, run_id, path)
+            return
+        roots.update(wanted)
+        layout.folders.append(MountedFolder(path=path, source=places[view], is_writable=False))
+        layout.links.update({snapshot_path(name, tag): view for tag in snapshot.tags})
 
     async def _known_root(self, live: LiveFolder, dataset_id: str) -> str | None:
         """The hash of live files; None while somebody may be changing them."""
@@ -177,6 +194,11 @@ class DatasetMounter:
                     project_id=mount.project_id, snapshotId=new.id, number=number, runId=mount.run_id,
                 )  # fmt: skip
         return f"Snapshot {number} of the dataset {mount.dataset_name} was taken."
+
+
+def _size(snapshot: MountableSnapshot) -> str:
+    files_there = f"{snapshot.file_count:,} {'file' if snapshot.file_count == 1 else 'files'}"
+    return f"{files_there}, {snapshot.size_bytes / 2**20:,.1f} MiB"
 
 
 async def _give_back(tx: Transaction) -> None:
