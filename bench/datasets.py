@@ -1,4 +1,4 @@
-"""Snapshots of datasets at the engine, beside DVC and `cp -a`; disk they take; pages of a million files."""
+"""Snapshots of datasets beside DVC and `cp -a`, their disk, pages of a million files, and the same served."""
 
 import os
 import random
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import dataset_pages, dvc
+from bench import dataset_pages, dvc, served_datasets
 from bench.serving import table
 from modelyard.engines.blobs import Key
 from modelyard.engines.blobs.local import LocalBlobStore
@@ -45,6 +45,7 @@ def measure() -> None:
         with tempfile.TemporaryDirectory(dir=place) as inner:
             _growth(Path(inner), source, program)
     dataset_pages.measure()
+    served_datasets.measure()
 
 
 class Ours:
