@@ -20,7 +20,7 @@ import pytest
 
 from modelyard.engines.blobs import Key
 from modelyard.engines.blobs.local import LocalBlobStore
-from modelyard.engines.folders import Extent, local
+from modelyard.engines.folders import Extent, taking
 from modelyard.engines.folders.local import LocalFolders, LocalLiveFolder
 from modelyard.engines.folders.opening import Below, below
 from modelyard.engines.folders.views import LocalViews
@@ -143,7 +143,7 @@ def test_whatever_is_done_to_the_files_the_next_snapshot_has_it(
     world: World, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if seed % 2:
-        monkeypatch.setattr(local, "_CHUNK", 3)
+        monkeypatch.setattr(taking, "CHUNK", 3)
     chance = random.Random(seed)
     for step in range(12):
         for _ in range(chance.randrange(1, 12)):

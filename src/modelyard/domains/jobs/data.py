@@ -1,18 +1,45 @@
 """The datasets of a run: put into its folder before it starts, and told about in replies."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
-from modelyard.domains.datasets import Layout
+from modelyard.domains.datasets import DatasetMounter, Layout
 from modelyard.domains.datasets import Mount as DatasetMount
 from modelyard.domains.jobs.launch import DATASETS, DATASETS_GIT_BASED, Places
 from modelyard.domains.jobs.queries import Job
 from modelyard.domains.jobs.wire import DatasetMountV1
 from modelyard.engines.compute import Mount
+from modelyard.engines.logs import Follower
+from modelyard.kit.errors import Failure, Unavailable
 from modelyard.kit.wire import present
 
 FOLDER = "datasets"
 LOCAL, SNAPSHOT = "local", "snapshot"
+
+
+async def mounted(
+    mounter: DatasetMounter, job: Job, folder: Path, follower: Follower, *, isolated: bool
+) -> Layout:
+    """Puts the datasets that a job sees into its folder; raises OSError and Failure."""
+    layout = await mounter.mount(job.id, job.started_by_id, job.project_id, follower.prepare)
+    await asyncio.to_thread(lambda: place(layout, folder, isolated=isolated, git_based=job.is_git_based))
+    return layout
+
+
+async def unmounted(mounter: DatasetMounter, job: Job, follower: Follower) -> str | None:
+    """Has it known what a job left in its datasets, and snapshots taken; a sentence when that failed."""
+    take, account = job.snapshot_datasets, job.started_by_id
+    try:
+        lines = await mounter.unmount(job.id, take_snapshots=take, account_id=account)
+    except (Unavailable, ConnectionError):  # of the database: for another try
+        raise
+    except (OSError, Failure) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return f"The job's changes are in its datasets, but could not be looked through: {reason}."
+    for line in lines:
+        follower.prepare(line)
+    return None
 
 
 def place(layout: Layout, folder: Path, *, isolated: bool, git_based: bool) -> None:

@@ -134,7 +134,7 @@ class JobRun:
             self._running = began
             async with keeper.keeping():
                 ended = await self._follow(began, follower)
-        complaint = await self._unmount_datasets(job, follower)
+        complaint = await patiently(lambda: data.unmounted(self._tools.datasets, job, follower))
         await asyncio.to_thread(follower.finish)
         return await self._outcome(job, project, ended, complaint)
 
@@ -148,7 +148,7 @@ class JobRun:
             environments.built_revision(self._db, self._tools.vault, job.environment_revision_id),
             keeper.renew(),
             self._fetching,
-            self._mount_datasets(job, follower),
+            data.mounted(self._tools.datasets, job, self._folder, follower, isolated=self._tools.compute.isolated),
             asyncio.to_thread(self._check_out, job),
             return_exceptions=True,
         )
@@ -181,13 +181,6 @@ class JobRun:
         async with applying(self._db, self._lease) as tx:
             await queries.set_repositories(tx, job.id, fetched)
         return await queries.find_job(self._db, job.id) or job
-
-    async def _mount_datasets(self, job: Job, follower: Follower) -> Layout:
-        """Puts the datasets that the job sees where it finds them."""
-        layout = await self._tools.datasets.mount(job.id, job.started_by_id, job.project_id, follower.prepare)
-        isolated, git_based = self._tools.compute.isolated, job.is_git_based
-        await asyncio.to_thread(lambda: data.place(layout, self._folder, isolated=isolated, git_based=git_based))
-        return layout
 
     def _check_out(self, job: Job) -> None:
         """Writes the files at the input commit into an empty working tree."""
@@ -267,19 +260,6 @@ class JobRun:
             if not ended.done():
                 ended.cancel()
         return await ended
-
-    async def _unmount_datasets(self, job: Job, follower: Follower) -> str | None:
-        """Has it known what the run left in its datasets, and snapshots taken; a sentence when that failed."""
-        unmount = self._tools.datasets.unmount
-        take, account = job.snapshot_datasets, job.started_by_id
-        try:
-            lines = await patiently(lambda: unmount(job.id, take_snapshots=take, account_id=account))
-        except (OSError, Failure) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            return f"The job's changes are in its datasets, but could not be looked through: {reason}."
-        for line in lines:
-            follower.prepare(line)
-        return None
 
     async def _never_started(self, job: Job, follower: Follower) -> tuple[str, Outcome]:
         await asyncio.to_thread(follower.finish)

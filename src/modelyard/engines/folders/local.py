@@ -6,20 +6,20 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from modelyard.engines.blobs import BlobStore, Content, Key, Missing, Reading, Vanished, Writing
+from modelyard.engines.blobs import BlobStore, Key, Missing, Reading, Vanished
 from modelyard.engines.blobs.packs import fsync_folder
 from modelyard.engines.folders import Extent, Taken, queries
 from modelyard.engines.folders.cloning import clone
 from modelyard.engines.folders.looking import differences
 from modelyard.engines.folders.making import Sibling, make, remove
 from modelyard.engines.folders.opening import below
-from modelyard.engines.folders.storing import Contents
+from modelyard.engines.folders.taking import Hashing, chosen, grown
 from modelyard.engines.folders.walking import found_at, walk
-from modelyard.engines.trees import Entry, building, reading
+from modelyard.engines.trees import Entry, reading
 from modelyard.kit.errors import NotFound, Unavailable
 from modelyard.kit.ids import new_id
 from modelyard.kit.open_file import OpenFile
@@ -29,8 +29,6 @@ from modelyard.kit.sqlite import transaction
 _PIECE_BYTES = 2**20
 _TRIES = 5
 _LEFT_OUT_KEPT = 1000
-# So many changed files are read and put into the tree at a time.
-_CHUNK = 20_000
 # Files that are to become the live ones, and those that were.
 _READY, _LAST = "ready", "last"
 
@@ -184,11 +182,7 @@ class LocalLiveFolder:
         with self.locked(), self._index() as index, self._store.reading() as store:
             known = queries.fingerprint(index)
             if known is None:
-                try:
-                    known, _ = self._grown(index, _Hashing(store), quiet=quiet, read_again=False)
-                except Missing:  # the tree before is not whole: every file counts anew
-                    queries.forget_tree(index)
-                    known, _ = self._grown(index, _Hashing(store), quiet=quiet, read_again=False)
+                known = self._hashed(index, store, quiet=quiet)
                 queries.set_fingerprint(index, known)
             return known
 
@@ -315,80 +309,36 @@ class LocalLiveFolder:
                     continue
         raise Unavailable("The store is being cleaned up; try again.")
 
-    def _take_once(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
-        with self._store.writing() as writing:
-            root, unreadable = self._grown(index, writing, quiet=quiet, read_again=True)
-            chosen = _chosen(writing, root, paths) if paths else root
-            whole = reading.whole(chosen, writing.read)
-            writing.hold(self._hold, root)
-            writing.hold(name, chosen)
-        with transaction(index):
-            queries.set_stored(index)
-            queries.set_fingerprint(index, root)
-        return Taken(chosen, Extent(whole.files, whole.bytes), unreadable + queries.left_out(index))
+    def _hashed(self, index: sqlite3.Connection, store: Reading, *, quiet: bool) -> Key:
+        for _ in range(_TRIES):
+            try:
+                base = self._base(index)
+                return grown(index, base, self.root, Hashing(store), quiet=quiet, read_again=False)[0]
+            except Missing:  # the tree before is not whole: every file counts anew
+                queries.forget_tree(index)
+        raise Unavailable("The store is being cleaned up; try again.")
 
-    def _grown(
-        self, index: sqlite3.Connection, writing: Writing, *, quiet: bool, read_again: bool
-    ) -> tuple[Key, list[str]]:
-        """The root of a tree of all known files: the one before, with what has changed since; and what it lacks.
-
-        Files that were read since they changed are read again only where that is asked for, to be stored.
-        """
+    def _base(self, index: sqlite3.Connection) -> Key | None:
+        """The root of the tree in which everything is that is noted as stored; None when there is none."""
         base = self._store.held(self._hold) if queries.has_tree(index) else None
         if base is None:
             queries.forget_tree(index)
-        root, place, unreadable = base, "", list[str]()
-        with below(self.root) as opened:
-            while changed := queries.unstored(index, place, _CHUNK):
-                contents = Contents(opened, writing, quiet=quiet, read_again=read_again)
-                changes = contents.store(changed)
-                with transaction(index):
-                    queries.set_read(index, contents.read)
-                unreadable += contents.unreadable
-                root, place = building.edited(root, changes, writing.read, _putting(writing)), changed[-1].path
-        return root or building.build((), _putting(writing)), unreadable
+        return base
+
+    def _take_once(self, index: sqlite3.Connection, name: str, paths: list[SafePath], *, quiet: bool) -> Taken:
+        with self._store.writing() as writing:
+            base = self._base(index)
+            root, unreadable = grown(index, base, self.root, writing, quiet=quiet, read_again=True)
+            wanted = chosen(writing, root, paths) if paths else root
+            whole = reading.whole(wanted, writing.read)
+            writing.hold(self._hold, root)
+            writing.hold(name, wanted)
+        with transaction(index):
+            queries.set_stored(index)
+            queries.set_fingerprint(index, root)
+        return Taken(wanted, Extent(whole.files, whole.bytes), unreadable + queries.left_out(index))
 
     @contextmanager
     def _index(self) -> Iterator[sqlite3.Connection]:
         with closing(queries.open_index(self._place / "index.sqlite")) as index:
             yield index
-
-
-def _chosen(writing: Writing, root: Key, paths: Sequence[SafePath]) -> Key:
-    """The root of a tree with what lies at some paths of another one and below them."""
-    chosen: dict[str, Entry] = {}
-    for path in paths:
-        found = {entry.path: entry for entry in reading.below(root, writing.read, path)}
-        if not found:
-            raise NotFound(f"There is no file or folder {path} in this dataset.")
-        chosen |= found
-    return building.build((chosen[path] for path in sorted(chosen)), _putting(writing))
-
-
-def _putting(writing: Writing) -> building.Put:
-    def put(key: Key, data: bytes, children: list[Key]) -> None:
-        if writing.missing([key]):
-            writing.put(key, data, children)
-
-    return put
-
-
-class _Hashing:
-    """The writing side of a store that keeps nothing but, while it lives, nodes."""
-
-    def __init__(self, store: Reading) -> None:
-        self._store = store
-        self._nodes: dict[Key, bytes] = {}
-
-    def read(self, key: Key) -> bytes:
-        return self._nodes.get(key) or self._store.read(key)
-
-    def missing(self, keys: Iterable[Key]) -> set[Key]:
-        return set(keys)
-
-    def put(self, key: Key, content: Content, children: Iterable[Key] | None = None) -> None:
-        if children is not None:
-            self._nodes[key] = bytes(content)
-
-    def hold(self, name: str, key: Key) -> None:
-        """Nothing is kept."""
