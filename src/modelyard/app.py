@@ -158,7 +158,7 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.git_host = git_host(settings, app.state.address_rules)
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
         app.state.storage = dataset_storage(settings)
-        app.state.dataset_uploads = DatasetUploads(app.state.storage, settings.max_upload_bytes)
+        app.state.dataset_uploads = DatasetUploads(app.state.storage, settings.dataset_max_file_bytes)
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:

@@ -40,7 +40,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()
     database_pool_size: Annotated[Positive, Meta(description="Connections of one API process.")] = 10
     max_body_bytes: Annotated[Positive, Meta(description="Largest JSON or form body.")] = 10 * 2**20
-    max_upload_bytes: Annotated[Positive, Meta(description="Largest uploaded file.")] = 5 * 2**30
+    max_upload_bytes: Annotated[Positive, Meta(description="Largest file that is uploaded into a project.")] = (
+        5 * 2**30
+    )
     request_timeout_seconds: Annotated[
         Positive, Meta(description="Time to answer a request, uploads and downloads excepted.")
     ] = 60
@@ -59,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job_run_token_seconds: Annotated[
         Positive, Meta(description="Life of a run's own API token; it is renewed while the run lives.")
     ] = 900
+    dataset_max_file_bytes: Annotated[
+        Positive, Meta(description="Largest file that is uploaded into a dataset.")
+    ] = 2**40
     dataset_quota_bytes: Annotated[
         Whole, Meta(description="Bytes that the live files of one dataset may have; 0 for no limit.")
     ] = 0

@@ -9,6 +9,7 @@ from modelyard.domains.datasets.queries import Dataset, NewDataset, Snapshot
 from modelyard.domains.datasets.storage import Storage, fill_hold
 from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller, DatasetRole
+from modelyard.engines.blobs import Vanished
 from modelyard.kit import events, work
 from modelyard.kit.db import Transaction
 from modelyard.kit.errors import BadRequest, NotFound
@@ -81,7 +82,10 @@ async def create(
 async def _hold(storage: Storage, dataset_id: str, source: Snapshot) -> str:
     """Keeps the content of a snapshot for a dataset that is to begin with it; its root."""
     root = source.root or ""
-    await asyncio.to_thread(storage.blobs.hold, fill_hold(dataset_id), bytes.fromhex(root))
+    try:
+        await asyncio.to_thread(storage.blobs.hold, fill_hold(dataset_id), bytes.fromhex(root))
+    except Vanished:
+        raise _not_active(source) from None
     return root
 
 
