@@ -1,6 +1,7 @@
 """The outermost layer: ids, unknown addresses, limits, a database that is away."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import msgspec
@@ -69,3 +70,33 @@ async def test_many_changes_at_once_share_the_connections(ada: Person) -> None:
     path = "/api/projects/beta/projects"
     await asyncio.gather(*(ada.post(path, body | {"name": f"p{number}"}) for number in range(40)))
     assert (await ada.get(path))["metadata"]["totalCount"] == 41
+
+
+async def test_a_client_that_goes_away_in_the_middle_is_no_failure_of_the_server(ada: Person) -> None:
+    transport: Any = ada.modelyard.http._transport
+    headers = [(b"x-domino-api-key", ada.key.encode()), (b"content-type", b"application/octet-stream")]
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "PUT",
+        "scheme": "http",
+        "path": "/v1/projects/ada/quick-start/half.bin",
+        "raw_path": b"/v1/projects/ada/quick-start/half.bin",
+        "query_string": b"",
+        "headers": headers,
+        "server": ("modelyard", 80),
+        "client": ("127.0.0.1", 1),
+    }
+    said = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> Any:
+        return next(said)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await transport.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert len(await ada.get("/v1/projects/ada/quick-start/commits")) == 1

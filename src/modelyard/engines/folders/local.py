@@ -161,7 +161,7 @@ class LocalLiveFolder:
 
     def delete(self, path: SafePath) -> Extent:
         """Removes a file, or a folder with all below it, at once; raises NotFound."""
-        doomed = self.staging / f"{new_id()}.gone"
+        doomed = self.staging / f"{new_id()}.left"  # so named, a crash leaves it for the next upload to clear
         with self.locked():
             try:
                 with below(self.root) as opened:
@@ -174,7 +174,7 @@ class LocalLiveFolder:
         if doomed.is_dir() and not doomed.is_symlink():
             remove(doomed)
         else:
-            doomed.unlink()
+            doomed.unlink(missing_ok=True)
         return extent
 
     def fingerprint(self, *, quiet: bool) -> Key:
