@@ -25,6 +25,14 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+# What an open connection says when its server goes away; the last one, when that was in the middle of an answer.
+_BROKEN_OFF = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
+)
 
 
 class Executor:
@@ -61,10 +69,10 @@ class Executor:
     async def _run(self, method: Callable[..., Awaitable[Any]], sql: str, args: tuple[object, ...]) -> Any:
         try:
             return await method(sql, *args)
-        except LOST as error:
+        except (*LOST, *_BROKEN_OFF) as error:
             raise Unavailable(_AWAY) from error
         except asyncpg.InterfaceError as error:
-            if "clos" in str(error):  # a connection or the pool is closed, or closing
+            if _is_closed(error):
                 raise Unavailable(_AWAY) from error
             raise
         except asyncpg.DataError as error:
@@ -86,9 +94,20 @@ class Database(Executor):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction that commits when the block ends well and rolls back when it does not."""
-        async with self.connection() as connection, connection.transaction():
-            yield Transaction(connection)
+        """A transaction that commits when the block ends well and rolls back when it does not.
+
+        Raises Unavailable when the database went away before its end, which then may have come about or not.
+        """
+        async with self.connection() as connection:
+            try:
+                async with connection.transaction():
+                    yield Transaction(connection)
+            except _BROKEN_OFF as error:
+                raise Unavailable(_AWAY) from error
+            except asyncpg.InterfaceError as error:
+                if _is_closed(error):
+                    raise Unavailable(_AWAY) from error
+                raise
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -108,6 +127,11 @@ class Database(Executor):
             await asyncio.wait_for(self._target.close(), 5)
         except TimeoutError:
             self._target.terminate()
+
+
+def _is_closed(error: asyncpg.InterfaceError) -> bool:
+    """Whether a connection or the pool is closed, or closing."""
+    return "clos" in str(error)
 
 
 async def connect(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Database:

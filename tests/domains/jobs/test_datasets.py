@@ -243,8 +243,8 @@ async def test_a_job_waits_while_a_snapshot_is_restored(live: Live, project: dic
     db = live.modelyard.db
     await db.execute("UPDATE datasets SET restoring_since = now()")
     job = await as_(live.owner).starts_job(project["id"], f"/bin/sh -c 'ls {DATA}/local'")
-    await _until(live, "SELECT EXISTS (SELECT FROM work WHERE kind = 'jobs.run' AND attempts > 1)")
-    assert (await live.owner.get(f"/api/jobs/beta/jobs/{job['id']}"))["job"]["status"]["isCompleted"] is False
+    await as_(live.owner).waits_for_status(job, "Preparing")
+    assert await db.value("SELECT count(*) FROM dataset_mounts") == 0
     await db.execute("UPDATE datasets SET restoring_since = NULL")
     done = await as_(live.owner).waits_for(job)
     assert (status(done), await as_(live.owner).log(done)) == ("Succeeded", ["calls"])

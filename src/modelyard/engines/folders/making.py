@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -36,10 +37,9 @@ def make(
 
 def remove(place: Path) -> None:
     """Removes a folder with all that is in it, read-only folders too; one that is not there is passed over."""
-    if not place.exists():
-        return
     for folder, _, _ in os.walk(place):
-        Path(folder).chmod(0o755)
+        with suppress(FileNotFoundError):  # somebody else removes it, too
+            Path(folder).chmod(0o755)
     shutil.rmtree(place, ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """Rules of live files: known before they are relied on, restored and deleted as a whole, within their quotas."""
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 
@@ -13,9 +14,11 @@ from modelyard.domains.users import Caller
 from modelyard.engines.folders import LiveFolder
 from modelyard.kit import events
 from modelyard.kit.db import Database, Transaction
-from modelyard.kit.errors import BadRequest
+from modelyard.kit.errors import BadRequest, Unavailable
 from modelyard.kit.safe_path import SafePath
 from modelyard.kit.threads import apart
+
+_TRIES = 30
 
 
 async def survey(db: Database, live: LiveFolder, dataset_id: str) -> bool:
@@ -46,7 +49,7 @@ async def restore(db: Database, storage: Storage, caller: Caller, dataset: Datas
         await survey(db, live, dataset.id)
         extent = await apart(lambda: live.restore(bytes.fromhex(snapshot.root or "")))
     finally:
-        await queries.end_restoring(db, dataset.id)
+        await _let_mount(db, dataset.id)
     async with db.transaction() as tx:
         await queries.set_extent(tx, dataset.id, extent.files, extent.bytes)
         await events.record(
@@ -54,6 +57,15 @@ async def restore(db: Database, storage: Storage, caller: Caller, dataset: Datas
             project_id=dataset.project_id, snapshotId=snapshot.id, files=extent.files, bytes=extent.bytes,
         )  # fmt: skip
     return await usage(db, storage, dataset.id)
+
+
+async def _let_mount(db: Database, dataset_id: str) -> None:
+    """Lets runs mount live files again, as soon as the database can be told."""
+    for _ in range(_TRIES):
+        with suppress(Unavailable):
+            await queries.end_restoring(db, dataset_id)
+            return
+        await asyncio.sleep(1)
 
 
 async def delete(db: Database, storage: Storage, caller: Caller, dataset: Dataset, path: SafePath) -> Usage:

@@ -7,7 +7,10 @@ import msgspec
 from modelyard.domains.organizations import ACCOUNTS
 from modelyard.domains.users import DatasetRole, Right, dataset_rights
 from modelyard.kit.db import Executor, Transaction
-from modelyard.kit.errors import Unavailable
+
+
+class BeingRestored(Exception):
+    """Live files are just being made others, and cannot be mounted until that is done."""
 
 
 class Mountable(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,17 +100,18 @@ async def mountable_snapshots(db: Executor, dataset_ids: list[str], newest: int)
 async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> None:
     """Notes what a run is about to see; what it sees already stays noted as it is.
 
-    Raises Unavailable while a snapshot is being restored.
+    Raises BeingRestored while a snapshot is being restored. Whoever asks later than ten minutes after that began has
+    waited for the folder's lock before: restoring is done, or was killed.
     """
     # In order, so that runs that start at the same moment do not wait for each other crosswise.
     ids = sorted({mount.dataset_id for mount in mounts if mount.snapshot_id is None})
     restoring = await tx.values(
-        "SELECT restoring_since > now() - interval '1 hour' FROM datasets WHERE id = ANY($1)"
+        "SELECT restoring_since > now() - interval '10 minutes' FROM datasets WHERE id = ANY($1)"
         " ORDER BY id FOR UPDATE",
         ids,
     )
     if any(restoring):
-        raise Unavailable("A snapshot of a dataset is being restored; the run starts when that is done.")
+        raise BeingRestored
     written = sorted({mount.dataset_id for mount in mounts if mount.is_writable})
     await tx.execute("UPDATE datasets SET may_have_changed = true WHERE id = ANY($1)", written)
     await tx.execute(

@@ -32,6 +32,8 @@ from modelyard.kit.threads import apart
 # Of a dataset's snapshots a run sees those with a tag, and so many of the newest.
 NEWEST_MOUNTED = 10
 
+_RESTORING_SECONDS = 0.2
+
 
 class DatasetMounter:
     """Lets runs see the datasets of their projects, with the roles of the account that they run for.
@@ -106,7 +108,6 @@ class DatasetMounter:
         writable = own and Right.UPDATE_DATASET_RW_V2 in dataset.rights
         path = live_path(dataset, name, project_id)
         live = await live_folder(self._db, self._storage, dataset.id)
-        root = await self._known_root(live, dataset.id)
         new = [NewMount(path=path, dataset_id=dataset.id, snapshot_id=None, is_writable=writable)]
         new += [
             NewMount(
@@ -114,8 +115,7 @@ class DatasetMounter:
             )
             for one in taken
         ]
-        async with self._db.transaction() as tx:
-            await queries.add_mounts(tx, run_id, new)
+        root = await self._note(run_id, new, live)
         if root is not None:
             await queries.set_root_before(self._db, run_id, dataset.id, root)
         layout.folders.append(MountedFolder(path=path, source=live.root, is_writable=writable))
@@ -125,6 +125,17 @@ class DatasetMounter:
         state = f" in state {root[:16]}" if root else " while another run writes there"
         access = "writable" if writable else "read-only"
         say(f"Dataset {dataset.name} at $DOMINO_DATASETS_DIR/{path}, {access},{state}")
+
+    async def _note(self, run_id: str, mounts: list[NewMount], live: LiveFolder) -> str | None:
+        """Notes what a run sees of a dataset, as soon as nobody restores it; the hash of its live files."""
+        while True:
+            root = await self._known_root(live, mounts[0].dataset_id)
+            try:
+                async with self._db.transaction() as tx:
+                    await queries.add_mounts(tx, run_id, mounts)
+                return root
+            except queries.BeingRestored:
+                await asyncio.sleep(_RESTORING_SECONDS)
 
     async def _add_view(
         self,
