@@ -5,16 +5,18 @@ from contextlib import suppress
 
 import msgspec
 
+from modelyard.domains.datasets import queries as datasets
 from modelyard.domains.datasets.files import queries
 from modelyard.domains.datasets.files.queries import LiveState, Usage
 from modelyard.domains.datasets.queries import Dataset, Snapshot
 from modelyard.domains.datasets.storage import Storage, live_folder
 from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller
+from modelyard.engines.blobs import Missing
 from modelyard.engines.folders import LiveFolder
 from modelyard.kit import events
 from modelyard.kit.db import Database, Transaction
-from modelyard.kit.errors import BadRequest, Unavailable
+from modelyard.kit.errors import BadRequest, NotFound, Unavailable
 from modelyard.kit.safe_path import SafePath
 from modelyard.kit.threads import apart
 
@@ -40,7 +42,10 @@ async def is_known(live: LiveFolder, state: LiveState) -> bool:
 
 
 async def restore(db: Database, storage: Storage, caller: Caller, dataset: Dataset, snapshot: Snapshot) -> Usage:
-    """Makes the live files those of a snapshot; raises BadRequest while a run has them open."""
+    """Makes the live files those of a snapshot.
+
+    Raises BadRequest while a run has them open, and NotFound when the snapshot is deleted meanwhile.
+    """
     live = await live_folder(db, storage, dataset.id)
     async with db.transaction() as tx:
         if not await queries.begin_restoring(tx, dataset.id):
@@ -48,6 +53,10 @@ async def restore(db: Database, storage: Storage, caller: Caller, dataset: Datas
     try:
         await survey(db, live, dataset.id)
         extent = await apart(lambda: live.restore(bytes.fromhex(snapshot.root or "")))
+    except Missing:
+        if snapshot.id not in {one.id for one in await datasets.active_snapshots(db, dataset.id)}:
+            raise NotFound(f"Snapshot {snapshot.number} was deleted meanwhile; nothing was restored.") from None
+        raise
     finally:
         await _let_mount(db, dataset.id)
     async with db.transaction() as tx:

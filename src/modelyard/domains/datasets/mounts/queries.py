@@ -100,8 +100,8 @@ async def mountable_snapshots(db: Executor, dataset_ids: list[str], newest: int)
 async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> None:
     """Notes what a run is about to see; what it sees already stays noted as it is.
 
-    Raises BeingRestored while a snapshot is being restored. Whoever asks later than ten minutes after that began has
-    waited for the folder's lock before: restoring is done, or was killed.
+    Raises BeingRestored while a snapshot is being restored. Whoever asks later than ten minutes after that began
+    has waited for the folder's lock before: restoring is done, or was killed.
     """
     # In order, so that runs that start at the same moment do not wait for each other crosswise.
     ids = sorted({mount.dataset_id for mount in mounts if mount.snapshot_id is None})
