@@ -347,11 +347,11 @@ async def test_what_was_uploaded_is_listed_and_in_the_next_snapshot(
 
 async def test_files_and_chunks_have_a_limit(ada: Person, uploads: str) -> None:
     key = await start(ada, uploads)
-    size = 5 * 2**30 + 1
-    changed = {"resumableIdentifier": f"{size}-f", "resumableTotalChunks": size // 2**20 + 1}
-    refused = await chunk(ada, uploads, key, "f", bytes(2**20), 1, 2**20, **changed)
+    size = 2**40 + 1
+    changed = {"resumableIdentifier": f"{size}-f", "resumableTotalChunks": size // 2**23 + 1}
+    refused = await chunk(ada, uploads, key, "f", bytes(2**23), 1, 2**23, **changed)
     assert refused.status_code == 413
-    assert "5,368,709,120 bytes a file" in refused.json()["message"]
+    assert "1,099,511,627,776 bytes a file" in refused.json()["message"]
     assert (await chunk(ada, uploads, key, "f", bytes(2**26 + 1), 1, 2**27)).status_code == 413
 
 
