@@ -29,6 +29,7 @@ from modelyard.engines.trees.files import Files, StoredTree, browse, members
 from modelyard.kit.archives import ArchiveFormat, archive
 from modelyard.kit.errors import NotFound
 from modelyard.kit.safe_path import SafePath
+from tests.disks import mounted
 
 MIB = 2**20
 
@@ -401,11 +402,8 @@ def reflinking(tmp_path: Path) -> Iterator[Path]:
     with image.open("wb") as file:
         file.truncate(512 * MIB)
     subprocess.run(["mkfs.xfs", "-q", image], check=True)
-    place.mkdir()
-    if subprocess.run(["mount", "-o", "loop", image, place], check=False).returncode != 0:
-        pytest.skip("loop devices cannot be mounted here")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with mounted(place, "-o", "loop", image):
+        yield place
 
 
 def test_a_view_shares_blocks_with_the_live_file_where_the_disk_can(reflinking: Path) -> None:

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from modelyard.engines.folders.local import LocalLiveFolder
 from modelyard.engines.trees import children_of
 from modelyard.engines.uploads import Collision
 from modelyard.kit.errors import BadRequest, NotFound, Unavailable
+from tests.disks import small_disk
 from tests.engines.uploading import Uploader, content, live_folder, put
 
 KIB, MIB = 2**10, 2**20
@@ -348,19 +348,8 @@ def test_uploads_that_nobody_touches_are_removed_after_a_week(live: LiveFolder) 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Iterator[LiveFolder]:
     """A live folder on a disk of 2 MiB."""
-    root = tmp_path / "tiny"
-    root.mkdir()
-    try:
-        command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tiny", str(root)]
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("no disk can be mounted here")
-    try:
+    with small_disk(tmp_path / "tiny") as root:
         yield live_folder(root)
-    finally:
-        subprocess.run(["umount", "--lazy", str(root)], check=True)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A disk that is really full: a chunk that does not fit is refused, and the upload goes on when there is room."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from modelyard.settings import Settings
 from tests.client import Person
+from tests.disks import small_disk
 from tests.domains.datasets.test_uploads import chunk, live, send, start, uploads
 
 __all__ = ["live", "uploads"]
@@ -16,19 +16,8 @@ __all__ = ["live", "uploads"]
 @pytest.fixture
 def settings(settings: Settings) -> Iterator[Settings]:
     """A home whose datasets lie on a disk of 2 MiB."""
-    folder = settings.home_path / "datasets"
-    folder.mkdir()
-    tiny = ["mount", "-t", "tmpfs", "-o", "size=2m", "tiny", str(folder)]
-    try:
-        mounted = subprocess.run(tiny, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("no disk can be mounted here")
-    try:
+    with small_disk(settings.home_path / "datasets"):
         yield settings
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 async def test_a_chunk_that_does_not_fit_changes_nothing(

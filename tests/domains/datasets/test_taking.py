@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from modelyard.settings import Settings
 from tests.client import Modelyard, Person
+from tests.disks import small_disk
 from tests.domains.conftest import running
 from tests.domains.datasets.conftest import EDITOR, NOBODY, READER, SNAPSHOTS, V1, grant, make_dataset
 from tests.domains.datasets.live import PRIVATE, Live
@@ -249,18 +249,14 @@ async def test_what_a_dataset_may_have_is_limited(live: Live, admin: Person, pro
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_home(tmp_path: Path) -> Iterator[Path]:
     """A home on a disk of 24 MiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], check=False).returncode:
-        pytest.skip("a small disk needs root")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with small_disk(tmp_path / "small", mebibytes=24) as disk:
+        yield disk
 
 
-async def test_a_full_disk_fails_a_snapshot_and_changes_nothing(small_disk: Path, dsn: str) -> None:
-    async with Modelyard.over(Settings(home=str(small_disk)), dsn) as modelyard:
+async def test_a_full_disk_fails_a_snapshot_and_changes_nothing(small_home: Path, dsn: str) -> None:
+    async with Modelyard.over(Settings(home=str(small_home)), dsn) as modelyard:
         ada = await modelyard.person("ada")
         project = (await ada.get("/api/projects/beta/projects"))["projects"][0]
         live = Live(modelyard, ada, await make_dataset(ada, project, "calls"))

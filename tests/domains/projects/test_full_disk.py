@@ -1,6 +1,5 @@
 """A disk that is really full: what was acknowledged stays, what does not fit is refused as a whole."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from modelyard.settings import Settings
 from tests.client import Person
+from tests.disks import small_disk
 from tests.domains.projects.conftest import newest, paths, read, tar, upload
 from tests.domains.running import as_
 
@@ -16,19 +16,8 @@ from tests.domains.running import as_
 @pytest.fixture
 def settings(settings: Settings) -> Iterator[Settings]:
     """A home whose repositories lie on a disk of 2 MiB."""
-    repos = settings.home_path / "repos"
-    repos.mkdir()
-    tiny = ["mount", "-t", "tmpfs", "-o", "size=2m", "tiny", str(repos)]
-    try:
-        mounted = subprocess.run(tiny, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("no disk can be mounted here")
-    try:
+    with small_disk(settings.home_path / "repos"):
         yield settings
-    finally:
-        subprocess.run(["umount", "--lazy", str(repos)], check=True)
 
 
 async def test_an_upload_that_does_not_fit_changes_nothing(
