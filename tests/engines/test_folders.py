@@ -14,6 +14,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -554,6 +555,26 @@ def _killed_at(world: World, root: Key, point: str) -> None:
     if point == "making":
         os.sync = lambda: os.kill(os.getpid(), signal.SIGKILL)
     World(world.home).live.restore(root)
+
+
+def test_files_that_were_out_of_the_way_come_back_when_the_new_ones_are_lost(world: World) -> None:
+    world.write("f", b"1")
+    world.live.root.rename(world.live._place / "last")
+    again = World(world.home)
+    assert plain(again.live.root) == {"f": b"1"}
+    assert not (again.live._place / "last").exists()
+
+
+def test_a_live_folder_that_many_make_at_once_is_made_once(world: World) -> None:
+    together = threading.Barrier(4, timeout=10)
+
+    def make(name: int) -> LocalLiveFolder:
+        together.wait()
+        return world.folders.live(str(name))
+
+    with ThreadPoolExecutor(4) as several:
+        made = list(several.map(make, (name for name in range(50) for _ in range(4))))
+    assert {one.is_known for one in made} == {True}
 
 
 def test_a_file_or_a_folder_is_deleted_at_once(world: World, tmp_path: Path) -> None:

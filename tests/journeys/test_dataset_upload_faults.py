@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tests.journeys.commands import Done, environment_of, modelyard
 from tests.journeys.running import DONE_SECONDS, RunningServer, running, wait_for
 
 CHUNK_BYTES, CHUNKS, SMALL = 8 * 2**20, 24, 20
+# Seconds.
+MOMENT = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -60,19 +63,25 @@ def _does(server: RunningServer, *words: str, cwd: Path | None = None) -> Done:
 
 @contextlib.contextmanager
 def _uploading(server: RunningServer, calls: str, data: Path, said: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in a process of its own, when the server has some of the chunks but not all."""
+    """The command in a process that stands still when the server has some of the chunks but not all."""
     words = [sys.executable, "-m", "modelyard", "datasets", "upload", "calls", "data", "--jobs", "1"]
     with (
         said.open("wb") as out,
         subprocess.Popen(words, env=environment_of(server), cwd=data.parent, stdout=out, stderr=out) as process,
     ):
-        wait_for(
-            lambda: _received(server, calls) > SMALL + 2 or process.poll() is not None,
-            DONE_SECONDS,
-            said.read_text,
-        )
-        assert process.poll() is None, said.read_text()
-        yield process
+        # It runs a moment at a time: it is not to be done before it was looked at.
+        def has_begun() -> bool:
+            process.send_signal(signal.SIGCONT)
+            time.sleep(MOMENT)
+            process.send_signal(signal.SIGSTOP)
+            return _received(server, calls) > SMALL or process.poll() is not None
+
+        try:
+            wait_for(has_begun, DONE_SECONDS, said.read_text)
+            assert process.poll() is None, said.read_text()
+            yield process
+        finally:
+            process.kill()
 
 
 def _received(server: RunningServer, calls: str) -> int:
@@ -121,6 +130,7 @@ def test_a_stopped_upload_says_how_to_go_on(server: RunningServer, calls: str, d
     said = tmp_path / "said.txt"
     with _uploading(server, calls, data, said) as process:
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
         assert process.wait(DONE_SECONDS) == 1
     text = " ".join(said.read_text().split())
     found = re.search(
@@ -138,6 +148,7 @@ def test_an_upload_goes_on_when_the_api_comes_back(
     said = tmp_path / "said.txt"
     with _uploading(server, calls, data, said) as process:
         server.kill("api")
+        process.send_signal(signal.SIGCONT)
         assert process.wait(DONE_SECONDS) == 0, said.read_text()
     assert "21 files uploaded into admin/quick-start/calls" in said.read_text()
     _is_whole(server, data)

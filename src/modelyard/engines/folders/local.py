@@ -264,19 +264,25 @@ class LocalLiveFolder:
         return self._know(root)
 
     def _recover(self) -> None:
-        """Ends a restoration that was killed: new files take the place of those that were out of the way."""
+        """Makes the live files when they are missing, and ends a restoration that was killed.
+
+        New files take the place of those that were out of the way already; else all stays as it was.
+        """
         ready, last = self._place / _READY, self._place / _LAST
-        if ready.exists() or last.exists():
-            with self.locked():
-                if self.root.exists():
-                    remove(ready)
-                elif ready.exists():
-                    ready.rename(self.root)
-                remove(last)
-        if not self.root.exists():
-            self.root.mkdir(mode=0o755, parents=True)
-            with self._index() as index:
-                queries.set_root(index, self._inode)
+        if self.root.exists() and not ready.exists() and not last.exists():
+            return
+        self._place.mkdir(parents=True, exist_ok=True)
+        with self.locked():
+            if not self.root.exists():
+                found = next((files for files in (ready, last) if files.exists()), None)
+                if found is not None:
+                    found.rename(self.root)
+                else:
+                    self.root.mkdir(mode=0o755)
+                    with self._index() as index:
+                        queries.set_root(index, self._inode)
+            remove(ready)
+            remove(last)
 
     @property
     def _inode(self) -> int:
