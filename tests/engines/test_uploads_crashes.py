@@ -227,6 +227,7 @@ class _Restless(LocalLiveFolder):
     """A live folder in which a program does something each time somebody wants it alone."""
 
     def __init__(self, place: Path, program: Callable[[Path], None]) -> None:
+        self._program: Callable[[Path], None] = lambda root: None
         super().__init__(place / "d", LocalBlobStore(place / "blobs", children_of), "live:d")
         self._program = program
 

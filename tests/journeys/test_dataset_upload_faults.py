@@ -67,7 +67,14 @@ def _uploading(server: RunningServer, calls: str, data: Path, said: Path) -> Ite
     words = [sys.executable, "-m", "modelyard", "datasets", "upload", "calls", "data", "--jobs", "1"]
     with (
         said.open("wb") as out,
-        subprocess.Popen(words, env=environment_of(server), cwd=data.parent, stdout=out, stderr=out) as process,
+        subprocess.Popen(
+            words,
+            env=environment_of(server),
+            cwd=data.parent,
+            stdout=out,
+            stderr=out,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509
+        ) as process,
     ):
         # It runs a moment at a time: it is not to be done before it was looked at.
         def has_begun() -> bool:
@@ -82,6 +89,11 @@ def _uploading(server: RunningServer, calls: str, data: Path, said: Path) -> Ite
             yield process
         finally:
             process.kill()
+
+
+def _heed_interrupts() -> None:
+    """What a shell starts in the background ignores them, and so does all that is started by it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _received(server: RunningServer, calls: str) -> int:
