@@ -7,6 +7,7 @@ import msgspec
 
 from modelyard.domains.organizations import ACCOUNTS
 from modelyard.domains.users import DATASET_RIGHTS, Caller, DatasetRole, Right, dataset_rights
+from modelyard.engines.blobs import Key
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed, Page
 
@@ -58,6 +59,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None
     problem: str | None
     run_id: str | None
+
+    @property
+    def key(self) -> Key:
+        """The name of its content in the store; none of a snapshot that is not taken yet."""
+        return bytes.fromhex(self.root or "")
 
 
 class NewDataset(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,6 +219,17 @@ _SNAPSHOT = (
 async def find_snapshot(db: Executor, snapshot_id: str) -> Snapshot | None:
     """The snapshot with this id, of whatever dataset and in whatever state."""
     return await db.row(Snapshot, f"SELECT {_SNAPSHOT} FROM dataset_snapshots WHERE id = $1", snapshot_id)
+
+
+async def find_version(db: Executor, dataset_id: str, name: str) -> Snapshot | None:
+    """The snapshot of a dataset that has this id, number or tag, in whatever state."""
+    return await db.row(
+        Snapshot,
+        f"SELECT {_SNAPSHOT} FROM dataset_snapshots WHERE dataset_id = $1 AND (id = $2 OR number::text = $2"
+        " OR id = (SELECT t.snapshot_id FROM dataset_tags t WHERE t.dataset_id = $1 AND t.name = $2))"
+        " ORDER BY id = $2 DESC LIMIT 1",
+        dataset_id, name,
+    )  # fmt: skip
 
 
 async def list_snapshots(db: Executor, dataset_id: str, page: Page) -> Listed[Snapshot]:

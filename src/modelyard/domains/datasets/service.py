@@ -81,12 +81,11 @@ async def create(
 
 async def _hold(storage: Storage, dataset_id: str, source: Snapshot) -> str:
     """Keeps the content of a snapshot for a dataset that is to begin with it; its root."""
-    root = source.root or ""
     try:
-        await asyncio.to_thread(storage.blobs.hold, fill_hold(dataset_id), bytes.fromhex(root))
+        await asyncio.to_thread(storage.blobs.hold, fill_hold(dataset_id), source.key)
     except Vanished:
         raise _not_active(source) from None
-    return root
+    return source.key.hex()
 
 
 async def describe(

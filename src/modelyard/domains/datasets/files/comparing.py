@@ -43,7 +43,7 @@ async def compare(
 async def _root(db: Database, storage: Storage, dataset: Dataset, name: str) -> Key:
     """The root of a version; live files are stored for it, as their next snapshot would have to anyway."""
     if name != LIVE:
-        return bytes.fromhex((await version_of(db, dataset, name)).root or "")
+        return (await version_of(db, dataset, name)).key
     live = await live_folder(db, storage, dataset.id)
     quiet = await service.survey(db, live, dataset.id)
     hold = storage.folders.hold(dataset.id)

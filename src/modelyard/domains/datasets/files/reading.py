@@ -32,5 +32,5 @@ async def version(db: Database, storage: Storage, dataset: Dataset, name: str | 
         await service.survey(db, live, dataset.id)
         return Version(live, LIVE, new_id(), int(dataset.created_at.timestamp()))
     snapshot = await version_of(db, dataset, name or "")
-    tree = StoredTree(storage.blobs, bytes.fromhex(snapshot.root or ""))
+    tree = StoredTree(storage.blobs, snapshot.key)
     return Version(tree, str(snapshot.number), snapshot.id, int(snapshot.created_at.timestamp()))

@@ -52,7 +52,7 @@ async def restore(db: Database, storage: Storage, caller: Caller, dataset: Datas
             raise BadRequest(f"A run has the dataset {dataset.name} open; restore it when the run has ended.")
     try:
         await survey(db, live, dataset.id)
-        extent = await apart(lambda: live.restore(bytes.fromhex(snapshot.root or "")))
+        extent = await apart(lambda: live.restore(snapshot.key))
     except Missing:
         if snapshot.id not in {one.id for one in await datasets.active_snapshots(db, dataset.id)}:
             raise NotFound(f"Snapshot {snapshot.number} was deleted meanwhile; nothing was restored.") from None

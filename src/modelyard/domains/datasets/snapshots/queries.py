@@ -72,17 +72,6 @@ async def set_problem(tx: Transaction, snapshot_id: str, problem: str) -> None:
     await tx.execute("UPDATE dataset_snapshots SET problem = $2 WHERE id = $1", snapshot_id, problem)
 
 
-async def find_version(db: Executor, dataset_id: str, name: str) -> str | None:
-    """The id of the snapshot of a dataset that has this id, number or tag."""
-    found: str | None = await db.value(
-        "SELECT s.id FROM dataset_snapshots s WHERE s.dataset_id = $1 AND (s.id = $2 OR s.number::text = $2"
-        " OR s.id = (SELECT t.snapshot_id FROM dataset_tags t WHERE t.dataset_id = $1 AND t.name = $2))"
-        " ORDER BY s.id = $2 DESC LIMIT 1",
-        dataset_id, name,
-    )  # fmt: skip
-    return found
-
-
 async def uses_of(db: Executor, snapshot_id: str, limit: int) -> list[Use]:
     """The latest runs that had a snapshot mounted, newest first."""
     return await db.rows(

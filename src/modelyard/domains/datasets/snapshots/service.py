@@ -84,8 +84,7 @@ async def delete(tx: Transaction, caller: Caller, dataset: Dataset, snapshot: Sn
 
 async def version_of(db: Database, dataset: Dataset, name: str) -> Snapshot:
     """The active snapshot of a dataset that has this id, number or tag; raises NotFound."""
-    snapshot_id = await snapshots.find_version(db, dataset.id, name)
-    snapshot = await queries.find_snapshot(db, snapshot_id) if snapshot_id else None
+    snapshot = await queries.find_version(db, dataset.id, name)
     if snapshot is None:
         raise NotFound(f"The dataset {dataset.name} has no snapshot with the id, number or tag {name[:100]}.")
     if snapshot.status != lifecycle.ACTIVE:

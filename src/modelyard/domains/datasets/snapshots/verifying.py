@@ -12,7 +12,7 @@ from modelyard.kit.threads import apart
 async def verify(db: Database, storage: Storage, dataset: Dataset) -> Verified:
     """Reads everything that the active snapshots of a dataset hold, and names what is damaged."""
     snapshots = await queries.active_snapshots(db, dataset.id)
-    roots = {str(one.number): bytes.fromhex(one.root) for one in snapshots if one.root}
+    roots = {str(one.number): one.key for one in snapshots if one.root}
     checked = Checked()
 
     def read_all() -> list[Damage]:
