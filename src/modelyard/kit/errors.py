@@ -15,6 +15,11 @@ class Failure(Exception):
         self.message = message
 
 
+def reason_of(error: Failure | OSError) -> str:
+    """Why something failed, without the paths that errors of the system name."""
+    return error.message if isinstance(error, Failure) else str(error.strerror)
+
+
 class BadRequest(Failure):
     """The request contradicts itself or the state of what it names. Also used for conflicts: never 409."""
 

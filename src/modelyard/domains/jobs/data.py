@@ -11,7 +11,7 @@ from modelyard.domains.jobs.queries import Job
 from modelyard.domains.jobs.wire import DatasetMountV1
 from modelyard.engines.compute import Mount
 from modelyard.engines.logs import Follower
-from modelyard.kit.errors import Failure, Unavailable
+from modelyard.kit.errors import Failure, Unavailable, reason_of
 from modelyard.kit.wire import present
 
 FOLDER = "datasets"
@@ -35,8 +35,7 @@ async def unmounted(mounter: DatasetMounter, job: Job, follower: Follower) -> st
     except (Unavailable, ConnectionError):  # of the database: for another try
         raise
     except (OSError, Failure) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        return f"The job's changes are in its datasets, but could not be looked through: {reason}."
+        return f"The job's changes are in its datasets, but could not be looked through: {reason_of(error)}."
     for line in lines:
         follower.prepare(line)
     return None

@@ -42,7 +42,7 @@ from modelyard.kit import events
 from modelyard.kit import queries as kit_queries
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import LOST, Database
-from modelyard.kit.errors import Failure, Unavailable
+from modelyard.kit.errors import Failure, Unavailable, reason_of
 from modelyard.kit.work import Lease, LeaseLost, applying
 
 log = structlog.get_logger()
@@ -283,8 +283,7 @@ class JobRun:
             try:
                 commit_id = await self._commit(job, project)
             except (OSError, Failure) as error:
-                reason = error.strerror if isinstance(error, OSError) else error
-                status, problem = lifecycle.ERROR, f"The results could not be kept: {reason}."
+                status, problem = lifecycle.ERROR, f"The results could not be kept: {reason_of(error)}."
         return status, Outcome(
             output_commit_id=commit_id,
             exit_code=ended.code,

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-from modelyard.domains.datasets import lifecycle
 from modelyard.domains.datasets.files import service as files
 from modelyard.domains.datasets.mounts import queries
 from modelyard.domains.datasets.mounts.layout import (
@@ -18,14 +17,14 @@ from modelyard.domains.datasets.mounts.queries import Mount, Mountable, Mountabl
 from modelyard.domains.datasets.service import RECLAIM, STORE
 from modelyard.domains.datasets.snapshots import queries as snapshots
 from modelyard.domains.datasets.snapshots.queries import NewSnapshot
-from modelyard.domains.datasets.snapshots.service import activate
+from modelyard.domains.datasets.snapshots.service import add
 from modelyard.domains.datasets.storage import Storage, live_folder, snapshot_hold
 from modelyard.domains.users import Right
 from modelyard.engines.blobs import Key
 from modelyard.engines.folders import LiveFolder
-from modelyard.kit import events, work
+from modelyard.kit import work
 from modelyard.kit.db import Database, Transaction
-from modelyard.kit.errors import Failure
+from modelyard.kit.errors import Failure, reason_of
 from modelyard.kit.ids import new_id
 from modelyard.kit.threads import apart
 
@@ -156,8 +155,7 @@ class DatasetMounter:
         try:
             places = await apart(lambda: self._storage.views.make(dataset.id, wanted, live))
         except (Failure, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            say(f"Snapshot {view} of {dataset.name} is not there: {reason}")
+            say(f"Snapshot {view} of {dataset.name} is not there: {reason_of(error)}")
             await queries.remove_mount(self._db, run_id, path)
             return
         roots.update(wanted)
@@ -195,15 +193,9 @@ class DatasetMounter:
             hold = snapshot_hold(new.id)
             taken = await apart(lambda: live.take(hold, quiet=quiet))
             async with self._db.transaction() as tx:
-                number = await snapshots.add_snapshot(tx, new)
-                if number is None:
-                    return f"The dataset {mount.dataset_name} was deleted meanwhile; no snapshot was taken of it."
-                await lifecycle.move(tx, [new.id], lifecycle.COPYING)
-                await activate(tx, new.id, taken)
-                await events.record(
-                    tx, None, "dataset.snapshotCreated", "dataset", mount.dataset_id,
-                    project_id=mount.project_id, snapshotId=new.id, number=number, runId=mount.run_id,
-                )  # fmt: skip
+                number = await add(tx, None, mount.project_id, new, taken)
+            if number is None:
+                return f"The dataset {mount.dataset_name} was deleted meanwhile; no snapshot was taken of it."
         return f"Snapshot {number} of the dataset {mount.dataset_name} was taken."
 
 

@@ -15,6 +15,7 @@ from modelyard.engines.folders import LiveFolder, Taken
 from modelyard.kit import events, work
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
+from modelyard.kit.events import Actor
 from modelyard.kit.ids import new_id
 from modelyard.kit.safe_path import SafePath
 from modelyard.kit.threads import apart
@@ -44,21 +45,34 @@ async def create(db: Database, storage: Storage, caller: Caller, dataset: Datase
     )
     taken = await _taken_at_once(db, live, new)
     async with db.transaction() as tx:
-        number = await snapshots.add_snapshot(tx, new)
-        if number is None:
+        if await add(tx, caller, dataset.project_id, new, taken) is None:
             raise NotFound(f"There is no dataset with the id {dataset.id} any more.")
-        if taken is None:
-            await work.enqueue(tx, SNAPSHOT, new.id)
-        else:
-            await lifecycle.move(tx, [new.id], lifecycle.COPYING)
-            await activate(tx, new.id, taken)
-        await events.record(
-            tx, caller, "dataset.snapshotCreated", "dataset", dataset.id,
-            project_id=dataset.project_id, snapshotId=new.id, number=number, paths=new.paths,
-        )  # fmt: skip
         snapshot = await queries.find_snapshot(tx, new.id)
     assert snapshot is not None  # noqa: S101
     return snapshot
+
+
+async def add(
+    tx: Transaction, actor: Actor | None, project_id: str, new: NewSnapshot, taken: Taken | None
+) -> int | None:
+    """Adds a snapshot that holds what was taken for it, or that is yet to be taken in the background.
+
+    Its number, or None when the dataset is deleted.
+    """
+    number = await snapshots.add_snapshot(tx, new)
+    if number is None:
+        return None
+    if taken is None:
+        await work.enqueue(tx, SNAPSHOT, new.id)
+    else:
+        await lifecycle.move(tx, [new.id], lifecycle.COPYING)
+        await activate(tx, new.id, taken)
+    of_what: dict[str, object] = {"runId": new.run_id} if new.run_id else {"paths": new.paths}
+    await events.record(
+        tx, actor, "dataset.snapshotCreated", "dataset", new.dataset_id,
+        project_id=project_id, snapshotId=new.id, number=number, **of_what,
+    )  # fmt: skip
+    return number
 
 
 async def activate(tx: Transaction, snapshot_id: str, taken: Taken) -> bool:
