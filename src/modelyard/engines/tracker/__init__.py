@@ -117,5 +117,5 @@ class Tracker(Protocol):
         ...
 
     async def artifacts(self, location: str) -> list[ArtifactEntry]:
-        """What is directly below a location, `mlflow-artifacts:/<path>`; nothing for a file or what is not there."""
+        """What is directly below `mlflow-artifacts:/<path>`; nothing for a file or what is not there."""
         ...

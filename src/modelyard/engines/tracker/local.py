@@ -1,0 +1,229 @@
+"""The tracker on this machine, by HTTP over its Unix socket."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from modelyard.engines.tracker import (
+    ARTIFACT_SCHEME,
+    ArtifactEntry,
+    LoggedModel,
+    Metric,
+    Param,
+    TrackedRun,
+    TrackerRefused,
+)
+from modelyard.engines.tracker.place import TrackerPlace, TrackerState
+from modelyard.kit.errors import BadRequest, NotFound, Unavailable
+
+T = TypeVar("T")
+
+# The name that it is called by, whatever a caller's request was for: it refuses other hosts.
+HOST = "tracker"
+CONNECTIONS = 100
+PIECE_BYTES = 2**18
+# Its first start makes its tables; connections wait until it has done that.
+READ_SECONDS = 300.0
+
+_AWAY = "The tracker of experiments is away for the moment; try again."
+_API = "/api/2.0/mlflow"
+
+
+class LocalTracker:
+    """MLflow's server of a home; opened and closed by the event loop that uses it."""
+
+    def __init__(self, place: TrackerPlace) -> None:
+        self._place = place
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def state(self) -> TrackerState:
+        """What the tracker is at the moment."""
+        return self._place.state
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(str(self._place.socket), limit=CONNECTIONS, keepalive_timeout=60),
+                timeout=aiohttp.ClientTimeout(total=None, sock_read=READ_SECONDS),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+                read_bufsize=PIECE_BYTES,
+            )
+        return self._session
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: AsyncIterable[bytes] | bytes | None = None,
+    ) -> AsyncIterator["LocalReply"]:
+        """One request as it is, and its reply as it comes, whatever its status."""
+        url = URL(f"http://{HOST}{path}{'?' if query else ''}{query}", encoded=True)
+        try:
+            async with self._opened().request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            ) as response:
+                yield LocalReply(response)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unavailable(_AWAY) from error
+
+    async def call(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> dict[str, Any]:
+        """One request with a JSON body; the reply's JSON. Raises TrackerRefused."""
+        sent = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"} if sent is not None else None
+        async with self.send(method, path, query=urlencode(query or {}), headers=headers, body=sent) as reply:
+            content = b"".join([piece async for piece in reply.pieces()])
+            if reply.status >= 400:
+                raise refusal(reply.status, content)
+            answer: dict[str, Any] = msgspec.json.decode(content or b"{}")
+            return answer
+
+    async def run(self, run_id: str) -> TrackedRun:
+        """A run; raises NotFound."""
+        missing = NotFound(f"There is no run with the id {run_id[:100]}.")
+        answer = await self._found("GET", f"{_API}/runs/get", {"run_id": run_id}, _RunReply, missing)
+        info, data = answer.run.info, answer.run.data
+        return TrackedRun(
+            id=info.run_id,
+            experiment_id=info.experiment_id,
+            name=info.run_name,
+            status=info.status,
+            lifecycle_stage=info.lifecycle_stage,
+            artifact_uri=info.artifact_uri,
+            start_time=info.start_time,
+            end_time=info.end_time,
+            metrics=data.metrics,
+            params=data.params,
+            tags={tag.key: tag.value for tag in data.tags},
+        )
+
+    async def logged_model(self, model_id: str) -> LoggedModel:
+        """A logged model; raises NotFound."""
+        missing = NotFound(f"There is no logged model with the id {model_id[:100]}.")
+        if not model_id.replace("-", "").isalnum():
+            raise missing
+        answer = await self._found("GET", f"{_API}/logged-models/{model_id}", {}, _ModelReply, missing)
+        info = answer.model.info
+        return LoggedModel(
+            id=info.model_id,
+            experiment_id=info.experiment_id,
+            source_run_id=info.source_run_id or None,
+            name=info.name,
+            status=info.status.removeprefix("LOGGED_MODEL_"),
+            artifact_uri=info.artifact_uri,
+        )
+
+    async def artifacts(self, location: str) -> list[ArtifactEntry]:
+        """What is directly below `mlflow-artifacts:/<path>`; nothing for a file or what is not there."""
+        scheme, _, path = location.partition("/")
+        if scheme != ARTIFACT_SCHEME:
+            raise BadRequest("Only files in the tracker's own store can be listed.")
+        try:
+            answer = await self.call("GET", "/api/2.0/mlflow-artifacts/artifacts", query={"path": path.strip("/")})
+        except TrackerRefused as error:
+            if error.status == 404:
+                return []
+            raise
+        return msgspec.convert(answer.get("files", []), list[ArtifactEntry], strict=False)
+
+    async def _found(self, method: str, path: str, query: dict[str, str], shape: type[T], missing: NotFound) -> T:
+        try:
+            return msgspec.convert(await self.call(method, path, query=query), shape, strict=False)
+        except TrackerRefused as error:
+            if error.status in {400, 404}:
+                raise missing from error
+            raise
+
+
+class LocalReply:
+    """A reply whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers = [(name, value) for name, value in response.headers.items()]
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body, as it comes."""
+        async for piece in self._response.content.iter_any():
+            yield piece
+
+
+def refusal(status: int, content: bytes) -> TrackerRefused:
+    """What the tracker's failed reply says."""
+    try:
+        said = msgspec.json.decode(content, type=_Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = _Refusal()
+    return TrackerRefused(status, said.error_code, said.message)
+
+
+class _Refusal(msgspec.Struct):
+    error_code: str = "INTERNAL_ERROR"
+    message: str = "The tracker failed; its log says why."
+
+
+class _RunInfo(msgspec.Struct):
+    run_id: str
+    experiment_id: str
+    status: str
+    lifecycle_stage: str
+    artifact_uri: str = ""
+    run_name: str = ""
+    start_time: int | None = None
+    end_time: int | None = None
+
+
+class _Tag(msgspec.Struct):
+    key: str
+    value: str = ""
+
+
+class _RunData(msgspec.Struct):
+    metrics: list[Metric] = []
+    params: list[Param] = []
+    tags: list[_Tag] = []
+
+
+class _Run(msgspec.Struct):
+    info: _RunInfo
+    data: _RunData = msgspec.field(default_factory=_RunData)
+
+
+class _RunReply(msgspec.Struct):
+    run: _Run
+
+
+class _ModelInfo(msgspec.Struct):
+    model_id: str
+    experiment_id: str
+    name: str
+    status: str
+    artifact_uri: str
+    source_run_id: str = ""
+
+
+class _Model(msgspec.Struct):
+    info: _ModelInfo
+
+
+class _ModelReply(msgspec.Struct):
+    model: _Model

@@ -1,0 +1,118 @@
+"""The tracker's process: MLflow's server on the supervisor's socket, over a database of its own."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import structlog
+import uvicorn
+import uvloop
+from psycopg import sql
+
+from modelyard.engines.tracker.place import LISTENER, TrackerPlace, TrackerState
+from modelyard.process import DATABASE_DSN, log_to_home, stop_event
+from modelyard.settings import Settings, load_settings
+
+log = structlog.get_logger()
+
+
+# The name by which the platform calls the tracker; MLflow refuses requests for any other host.
+HOST = "tracker"
+DATABASE_SUFFIX = "_tracker"
+
+KEEP_ALIVE_SECONDS = 3600
+
+
+def tracker_dsn(dsn: str) -> str:
+    """The URL of the tracker's database: beside the platform's, on the same server."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(path=parts.path + DATABASE_SUFFIX))
+
+
+def prepare_database(dsn: str) -> None:
+    """Makes the tracker's database when it is missing; `dsn` is the platform's. Raises psycopg.Error."""
+    name = urlsplit(tracker_dsn(dsn)).path.lstrip("/")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        found = connection.execute("SELECT true FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        if found is None:
+            # Another process may do the same at this moment.
+            with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def configure(dsn: str, place: TrackerPlace) -> None:
+    """Sets what MLflow's own command would set, before MLflow is imported; `dsn` is of the tracker's database."""
+    store = dsn.replace("postgresql://", "postgresql+psycopg://", 1)
+    os.environ |= {
+        "_MLFLOW_SERVER_FILE_STORE": store,
+        "_MLFLOW_SERVER_REGISTRY_STORE": store,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(place.artifacts),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": HOST,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def bring_up_to_date() -> None:
+    """Makes MLflow's tables, or changes those of an earlier MLflow."""
+    from mlflow.server.handlers import initialize_backend_stores  # noqa: PLC0415 - after `configure`
+    from mlflow.store.db import utils  # noqa: PLC0415
+
+    store = os.environ["_MLFLOW_SERVER_FILE_STORE"]
+    engine = utils.create_sqlalchemy_engine(store)
+    if utils._is_empty_database(engine):
+        utils._initialize_tables(engine)
+    elif utils._get_schema_version(engine) != utils._get_latest_schema_revision():
+        utils._upgrade_db(engine)
+    engine.dispose()
+    initialize_backend_stores(store, store, "mlflow-artifacts:/")
+
+
+async def serve(listener: socket.socket, place: TrackerPlace) -> None:
+    """Serves until the process is told to stop, or the supervisor has ended."""
+    from mlflow.server.fastapi_app import app  # noqa: PLC0415 - takes seconds, and reads what `configure` has set
+
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=10
+    )
+    server = uvicorn.Server(config)
+    stop = stop_event()
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():  # noqa: ASYNC110 - the server says it in no other way
+        await asyncio.sleep(0.02)
+    if server.started:
+        place.note(TrackerState.UP)
+        log.info("serving")
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    stopping.cancel()
+
+
+def run(settings: Settings, dsn: str) -> None:
+    """Runs MLflow's server of a home over its database beside the one at `dsn`."""
+    place = TrackerPlace(settings.home_path)
+    place.prepare()
+    prepare_database(dsn)
+    configure(tracker_dsn(dsn), place)
+    bring_up_to_date()
+    listener = socket.socket(fileno=int(os.environ[LISTENER]))
+    uvloop.run(serve(listener, place))
+
+
+def main() -> None:
+    """Runs the tracker of the home and database that the environment names."""
+    settings = load_settings()
+    log_to_home("tracker", settings)
+    run(settings, os.environ[DATABASE_DSN])
+
+
+if __name__ == "__main__":
+    main()
