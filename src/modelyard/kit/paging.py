@@ -1,11 +1,13 @@
-"""Windows over lists: offset and limit, checked once."""
+"""Windows over lists: offset and limit, or a token for the next page; checked once."""
 
+import base64
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from litestar.params import Parameter
 
 from modelyard.kit import context
+from modelyard.kit.errors import BadRequest
 from modelyard.kit.wire import PaginatedMetadataV1, PaginationV1
 
 T = TypeVar("T")
@@ -50,3 +52,26 @@ def paged(page: Page, total: int) -> PaginatedMetadataV1:
         total_count=total,
         pagination=PaginationV1(offset=page.offset, limit=page.limit, total_count=total),
     )
+
+
+def page_token(offset: int) -> str:
+    """The token of the page that begins at an offset; clients hand it back as it is."""
+    return base64.urlsafe_b64encode(b"offset:%d" % offset).decode().rstrip("=")
+
+
+def offset_of(token: str | None) -> int:
+    """The offset that a page token stands for, 0 without one; raises BadRequest for what is no token of ours."""
+    if not token:
+        return 0
+    try:
+        mark, _, digits = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True).partition(b":")
+    except ValueError:
+        mark, digits = b"", b""
+    if mark != b"offset" or not digits.isdigit() or len(digits) > 15:
+        raise BadRequest("The page token is not one of this list; leave it out to get the first page.")
+    return int(digits)
+
+
+def next_token(offset: int, limit: int, found: int) -> str | None:
+    """The token of the next page, when one row more than `limit` was asked for and found."""
+    return page_token(offset + limit) if found > limit else None
