@@ -28,6 +28,10 @@ from modelyard.domains.datasets.uploads import routes as dataset_uploads
 from modelyard.domains.environments import legacy as environments_legacy
 from modelyard.domains.environments import routes as environments
 from modelyard.domains.environments import seed_environments
+from modelyard.domains.experiments import pages as tracking_pages
+from modelyard.domains.experiments import routes as experiments
+from modelyard.domains.experiments import rules as tracking_rules
+from modelyard.domains.experiments.addresses import TRACKING
 from modelyard.domains.git_credentials import routes as git_credentials
 from modelyard.domains.hardware_tiers import legacy as hardware_tiers_legacy
 from modelyard.domains.hardware_tiers import routes as hardware_tiers
@@ -56,6 +60,9 @@ from modelyard.engines.git.local import LocalGitStore
 from modelyard.engines.git_remotes import AddressRules, GitHost, GitRemotes
 from modelyard.engines.logs import LogStore
 from modelyard.engines.logs.local import LocalLogStore
+from modelyard.engines.tracker import Tracker
+from modelyard.engines.tracker.local import LocalTracker
+from modelyard.engines.tracker.place import TrackerPlace
 from modelyard.git_hosting import address_rules, git_host, git_remotes
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, connect
@@ -82,6 +89,7 @@ HELD: dict[str, type] = {
     "log_store": LogStore,
     "vault": Vault,
     "storage": Storage,
+    "tracker": Tracker,
 }
 
 OPERATIONS = operations_of(
@@ -116,7 +124,10 @@ OPERATIONS = operations_of(
     job_defaults,
     job_datasets,
     audit_trail,
+    experiments,
+    tracking_pages,
 )
+OPERATIONS += tracking_rules.HANDLERS
 
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
@@ -142,7 +153,7 @@ def edge(app: Litestar, settings: Settings) -> ASGIApp:
         app,
         settings.request_timeout_seconds,
         settings.upload_timeout_seconds,
-        rewrites=(project_files.UPLOAD,),
+        rewrites=(project_files.UPLOAD, *TRACKING),
     )
 
 
@@ -159,6 +170,7 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.log_store = LocalLogStore(settings.home_path / "runs")
         app.state.storage = dataset_storage(settings)
         app.state.dataset_uploads = DatasetUploads(app.state.storage, settings.dataset_max_file_bytes)
+        app.state.tracker = LocalTracker(TrackerPlace(settings.home_path))
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:
@@ -168,6 +180,7 @@ def _opened(settings: Settings, dsn: str) -> Any:
             yield
             recovering.cancel()
         finally:
+            await app.state.tracker.close()
             await app.state.db.close()
 
     return lifespan

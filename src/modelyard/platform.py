@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
+from msgspec import UNSET, UnsetType
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from modelyard import __version__
+from modelyard.engines.tracker import Tracker
 from modelyard.kit.db import Database
 from modelyard.kit.description import description_of
 from modelyard.kit.errors import Unavailable
@@ -36,9 +38,10 @@ class Version(Wire):
 
 
 class Health(Wire):
-    """Whether the server lives and can work."""
+    """Whether the server lives and can work; `degraded` names what it has to do without for the moment."""
 
     status: str
+    degraded: list[str] | UnsetType = UNSET
 
 
 @operation("GET", "/health/live", guard=None, tag=TAG, failures=())
@@ -48,10 +51,15 @@ async def get_liveness() -> Health:
 
 
 @operation("GET", "/health/ready", guard=None, tag=TAG, failures=(503,))
-async def get_readiness(db: Database) -> Health:
-    """Answers 200 when requests can be served, 503 while the database is away."""
+async def get_readiness(db: Database, tracker: Tracker) -> Health:
+    """Answers 200 when requests can be served, 503 while the database is away.
+
+    The status is `degraded` while the tracker of experiments is started again after it has ended by itself.
+    """
     if await db.value("SELECT 1") != 1:
         raise Unavailable("The database does not answer.")
+    if tracker.is_restarting:
+        return Health(status="degraded", degraded=["experiments"])
     return Health(status="ready")
 
 

@@ -28,11 +28,15 @@ _SLASHES = re.compile(r"/{2,}")
 
 
 class Rewrite(msgspec.Struct, frozen=True):
-    """An address that the routes of other methods shadow, and the one it is routed by."""
+    """An address, and the one that it is routed by; for all methods when none is named.
 
-    method: str
+    What the pattern finds as `header` is handed on in the header of that name.
+    """
+
+    method: str | None
     pattern: re.Pattern[str]
     replacement: str
+    header: bytes | None = None
 
 
 class Edge:
@@ -60,7 +64,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["path"] = self._routed(scope["method"], _SLASHES.sub("/", scope["path"]))
+        scope["path"] = _SLASHES.sub("/", scope["path"])
+        self._route(scope)
         request_id = _request_id(scope)
         context.request_id.set(request_id)
         context.remote_address.set((scope.get("client") or ("", 0))[0])
@@ -74,11 +79,17 @@ class Edge:
         finally:
             _account(scope, answer.status, time.perf_counter() - began)
 
-    def _routed(self, method: str, path: str) -> str:
+    def _route(self, scope: Scope) -> None:
         for rewrite in self._rewrites:
-            if rewrite.method == method:
-                path = rewrite.pattern.sub(rewrite.replacement, path, count=1)
-        return path
+            if rewrite.method not in {None, scope["method"]}:
+                continue
+            found = rewrite.pattern.match(scope["path"])
+            if found is None:
+                continue
+            if rewrite.header is not None and (said := found["header"]) is not None:
+                others = [(name, value) for name, value in scope["headers"] if name != rewrite.header]
+                scope["headers"] = [*others, (rewrite.header, said.encode())]
+            scope["path"] = found.expand(rewrite.replacement) + scope["path"][found.end() :]
 
     def _limit(self, scope: Scope) -> float:
         moves_files = scope["method"] in {"GET", "HEAD"} or dict(scope["headers"]).get(

@@ -9,7 +9,7 @@ LONGEST_FOLDER = 85
 
 
 def socket_folder(folder: Path) -> Path:
-    """The folder itself, or one below the system's temporary folder where the path of a socket would be too long."""
+    """The folder itself, or a temporary one where the path of a socket in it would be too long."""
     if len(os.fsencode(folder)) <= LONGEST_FOLDER:
         return folder
     mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]

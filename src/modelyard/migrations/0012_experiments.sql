@@ -19,6 +19,8 @@ CREATE TABLE experiment_runs (
     experiment_id text NOT NULL REFERENCES experiments,
     job_id        text REFERENCES jobs,
     creator_id    text NOT NULL REFERENCES users,
+    -- Versions of registered models copy what is logged to it.
+    is_registered boolean NOT NULL DEFAULT false,
     created_at    timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX experiment_runs_by_experiment ON experiment_runs (experiment_id);

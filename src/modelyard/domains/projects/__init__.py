@@ -13,6 +13,8 @@ from modelyard.domains.projects.copying import Copying, UncopiedDataset, on_proj
 from modelyard.domains.projects.copying.throttle import Throttle
 from modelyard.domains.projects.goals.queries import Goal, find_goal
 from modelyard.domains.projects.queries import Project, find_project
+from modelyard.domains.projects.queries import all_visible as visible_projects
+from modelyard.domains.projects.queries import find_all_visible as projects_by_ids
 from modelyard.domains.projects.repository import author_of, ensure_repository
 from modelyard.domains.projects.service import set_run_defaults
 from modelyard.domains.projects.uploads import Uploads
@@ -35,8 +37,10 @@ __all__ = [
     "project_in_body",
     "project_named_by",
     "project_with",
+    "projects_by_ids",
     "reading_secret",
     "repositories_of",
     "set_run_defaults",
     "settle_copies",
+    "visible_projects",
 ]

@@ -1,6 +1,7 @@
 """Users: accounts, their API keys and run tokens, and the permission tables that every guard asks."""
 
 from modelyard.domains.users.access import (
+    SESSION_COOKIE,
     Caller,
     authenticate,
     authenticated,
@@ -31,6 +32,7 @@ from modelyard.domains.users.service import (
     ensure_administrator,
     on_user_created,
 )
+from modelyard.domains.users.sessions import SESSION_SECONDS, log_in, log_out
 from modelyard.domains.users.wire import NewUser
 
 __all__ = [
@@ -38,6 +40,8 @@ __all__ = [
     "ORGANIZATION_RIGHTS",
     "PLATFORM_RIGHTS",
     "PROJECT_RIGHTS",
+    "SESSION_COOKIE",
+    "SESSION_SECONDS",
     "VISIBILITY_RIGHTS",
     "Caller",
     "DatasetRole",
@@ -61,6 +65,8 @@ __all__ = [
     "find_user_by_name",
     "find_users",
     "issue_run_token",
+    "log_in",
+    "log_out",
     "on_user_created",
     "project_rights",
     "revoke_run_tokens",

@@ -1,5 +1,7 @@
 """Authentication, and the guards that ask for a right on the whole platform."""
 
+import base64
+import binascii
 import functools
 
 import msgspec
@@ -12,7 +14,11 @@ from modelyard.kit.access import Guard
 from modelyard.kit.db import Database
 from modelyard.kit.errors import Forbidden, NotFound, Unauthenticated
 
-RUN_TOKEN_PREFIX = "mdr_"  # noqa: S105
+RUN_TOKEN_PREFIX, SESSION_PREFIX = "mdr_", "mds_"
+# The browser sends it to MLflow's pages and their protocol only.
+SESSION_COOKIE = "modelyard_session"
+
+_FIND = {RUN_TOKEN_PREFIX: queries.run_credential, SESSION_PREFIX: queries.session_credential}
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -39,8 +45,7 @@ class Caller(msgspec.Struct, frozen=True):
 async def caller_of(db: Database, secret: str) -> Caller:
     """The account behind an API key or a run's token; raises Unauthenticated."""
     digest = crypto.digest(secret)
-    find = queries.run_credential if secret.startswith(RUN_TOKEN_PREFIX) else queries.key_credential
-    found = await find(db, digest[:16])
+    found = await _FIND.get(secret[: len(RUN_TOKEN_PREFIX)], queries.key_credential)(db, digest[:16])
     if found is None or not crypto.same(found.digest, digest):
         raise Unauthenticated("The API key or token is not valid, was revoked or has expired.")
     if found.stale and found.key_id:
@@ -49,16 +54,31 @@ async def caller_of(db: Database, secret: str) -> Caller:
 
 
 async def authenticate(request: Request, db: Database) -> Caller:  # type: ignore[type-arg]
-    """The caller of a request, by `X-Domino-Api-Key` or `Authorization: Bearer`."""
-    secret = request.headers.get("x-domino-api-key") or ""
-    if not secret:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        secret = token.strip() if scheme.lower() == "bearer" else ""
+    """The caller of a request, by `X-Domino-Api-Key`, `Authorization`, or the cookie of a login."""
+    secret = (
+        request.headers.get("x-domino-api-key")
+        or _authorized(request.headers.get("authorization", ""))
+        or request.cookies.get(SESSION_COOKIE)
+    )
     if not secret:
         raise Unauthenticated(
             "No credentials: send an API key as X-Domino-Api-Key or a token as Authorization: Bearer."
         )
     return await caller_of(db, secret)
+
+
+def _authorized(header: str) -> str:
+    """The secret in an `Authorization` header: a bearer's, or the password of basic authentication (RFC 7617)."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        name, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return password or name
 
 
 authenticated = Guard("caller", authenticate, scope="any account")

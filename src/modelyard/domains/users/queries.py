@@ -70,6 +70,32 @@ async def run_credential(db: Executor, lookup: bytes) -> Credential | None:
     )
 
 
+async def session_credential(db: Executor, lookup: bytes) -> Credential | None:
+    """The live session of a browser; it ends with the API key that it was begun with."""
+    return await db.row(
+        Credential,
+        "SELECT s.digest, k.user_id, u.user_name, u.is_admin, k.id AS key_id, NULL AS run_id, false AS stale"
+        " FROM browser_sessions s JOIN api_keys k ON k.id = s.key_id JOIN users u ON u.id = k.user_id"
+        " WHERE s.lookup = $1 AND s.expires_at > now() AND k.revoked_at IS NULL AND u.deactivated_at IS NULL",
+        lookup,
+    )
+
+
+async def add_session(tx: Transaction, lookup: bytes, digest: bytes, key_id: str, seconds: float) -> None:
+    """Adds a session that lives for so many seconds, and forgets those that are over."""
+    await tx.execute("DELETE FROM browser_sessions WHERE expires_at < now()")
+    await tx.execute(
+        "INSERT INTO browser_sessions (lookup, digest, key_id, expires_at)"
+        " VALUES ($1, $2, $3, now() + $4 * interval '1 second')",
+        lookup, digest, key_id, seconds,
+    )  # fmt: skip
+
+
+async def delete_session(tx: Transaction, lookup: bytes) -> None:
+    """Ends a session."""
+    await tx.execute("DELETE FROM browser_sessions WHERE lookup = $1", lookup)
+
+
 async def touch_key(db: Executor, key_id: str) -> None:
     """Notes that a key was used just now."""
     await db.execute("UPDATE api_keys SET last_used_at = now() WHERE id = $1", key_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -63,6 +64,13 @@ class ArtifactEntry(msgspec.Struct, frozen=True):
     file_size: int | None = None
 
 
+class Belonging(StrEnum):
+    """What belongs to an experiment for ever, besides runs."""
+
+    LOGGED_MODEL = "logged model"
+    TRACE = "trace"
+
+
 class TrackerRefused(Failure):
     """The tracker answered that it cannot do this: its status, its error code and its sentence."""
 
@@ -90,6 +98,11 @@ class Tracker(Protocol):
     Every method raises Unavailable while the tracker does not answer.
     """
 
+    @property
+    def is_restarting(self) -> bool:
+        """Whether the tracker has ended by itself and does not answer yet."""
+        ...
+
     def send(
         self,
         method: str,
@@ -114,6 +127,10 @@ class Tracker(Protocol):
 
     async def logged_model(self, model_id: str) -> LoggedModel:
         """A logged model; raises NotFound."""
+        ...
+
+    async def experiment_of(self, kind: Belonging, subject: str) -> str:
+        """The id of the experiment that something belongs to; raises NotFound."""
         ...
 
     async def artifacts(self, location: str) -> list[ArtifactEntry]:

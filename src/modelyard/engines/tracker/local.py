@@ -12,6 +12,7 @@ from yarl import URL
 from modelyard.engines.tracker import (
     ARTIFACT_SCHEME,
     ArtifactEntry,
+    Belonging,
     LoggedModel,
     Metric,
     Param,
@@ -27,6 +28,8 @@ T = TypeVar("T")
 HOST = "tracker"
 CONNECTIONS = 100
 PIECE_BYTES = 2**18
+# To which experiment something belongs never changes.
+REMEMBERED = 10_000
 # Its first start makes its tables; connections wait until it has done that.
 READ_SECONDS = 300.0
 
@@ -40,11 +43,12 @@ class LocalTracker:
     def __init__(self, place: TrackerPlace) -> None:
         self._place = place
         self._session: aiohttp.ClientSession | None = None
+        self._experiments: dict[tuple[Belonging, str], str] = {}
 
     @property
-    def state(self) -> TrackerState:
-        """What the tracker is at the moment."""
-        return self._place.state
+    def is_restarting(self) -> bool:
+        """Whether the tracker has ended by itself and does not answer yet."""
+        return self._place.state == TrackerState.RESTARTING
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -130,6 +134,26 @@ class LocalTracker:
             status=info.status.removeprefix("LOGGED_MODEL_"),
             artifact_uri=info.artifact_uri,
         )
+
+    async def experiment_of(self, kind: Belonging, subject: str) -> str:
+        """The id of the experiment that something belongs to; raises NotFound."""
+        known = self._experiments.get((kind, subject))
+        if known is not None:
+            return known
+        found = await self._experiment_of(kind, subject)
+        if len(self._experiments) >= REMEMBERED:
+            self._experiments.clear()
+        self._experiments[kind, subject] = found
+        return found
+
+    async def _experiment_of(self, kind: Belonging, subject: str) -> str:
+        if kind is Belonging.LOGGED_MODEL:
+            return (await self.logged_model(subject)).experiment_id
+        missing = NotFound(f"There is no trace with the id {subject[:100]}.")
+        if not subject.replace("-", "").isalnum():
+            raise missing
+        answer = await self._found("GET", f"/api/3.0/mlflow/traces/{subject}", {}, _TraceReply, missing)
+        return answer.trace.trace_info.trace_location.mlflow_experiment.experiment_id
 
     async def artifacts(self, location: str) -> list[ArtifactEntry]:
         """What is directly below `mlflow-artifacts:/<path>`; nothing for a file or what is not there."""
@@ -227,3 +251,23 @@ class _Model(msgspec.Struct):
 
 class _ModelReply(msgspec.Struct):
     model: _Model
+
+
+class _Place(msgspec.Struct):
+    experiment_id: str
+
+
+class _TraceLocation(msgspec.Struct):
+    mlflow_experiment: _Place
+
+
+class _TraceInfo(msgspec.Struct):
+    trace_location: _TraceLocation
+
+
+class _Trace(msgspec.Struct):
+    trace_info: _TraceInfo
+
+
+class _TraceReply(msgspec.Struct):
+    trace: _Trace

@@ -1,0 +1,143 @@
+"""Who may do what with experiments, and with what belongs to one: runs, logged models, traces, files."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from modelyard.domains.experiments import queries
+from modelyard.domains.experiments.queries import Experiment, RunRow
+from modelyard.domains.jobs import find_job
+from modelyard.domains.projects import Project, project_by_id, project_by_name, projects_by_ids
+from modelyard.domains.users import Caller, Right
+from modelyard.engines.tracker import Belonging, Tracker
+from modelyard.kit.db import Database
+from modelyard.kit.errors import Forbidden, NotFound
+
+QUICK_START = "quick-start"
+
+# The tracker's id of the experiment that clients log to who name none: each project has its own.
+DEFAULT_ID, DEFAULT_NAME = "0", "Default"
+
+READ, WRITE = Right.VIEW_JOBS, Right.EDIT
+
+
+class ExperimentAccess(msgspec.Struct, frozen=True):
+    """An experiment, its project, and who asks."""
+
+    experiment: Experiment
+    project: Project
+    caller: Caller
+
+
+class ExperimentRun(msgspec.Struct, frozen=True):
+    """A run that the caller may use so: where it belongs."""
+
+    id: str
+    experiment_id: str
+    job_id: str | None
+    is_registered: bool
+    project: Project
+
+
+async def visible_experiment(db: Database, caller: Caller, experiment_id: str, *rights: Right) -> ExperimentAccess:
+    """An experiment in whose project the caller has these rights; raises NotFound or Forbidden."""
+    missing = NotFound(f"There is no experiment with the id {experiment_id[:100]}, or you may not see it.")
+    experiment = await queries.find_experiment(db, experiment_id)
+    if experiment is None:
+        raise missing
+    return ExperimentAccess(experiment, await _project(db, caller, experiment.project_id, rights, missing), caller)
+
+
+async def visible_run(
+    db: Database, tracker: Tracker, caller: Caller, run_id: str, *rights: Right
+) -> ExperimentRun:
+    """A run in whose project the caller has these rights; raises NotFound or Forbidden."""
+    missing = NotFound(f"There is no run with the id {run_id[:100]}, or you may not see it.")
+    row = await queries.find_run(db, run_id) or await _adopted(db, tracker, run_id)
+    if row is None:
+        raise missing
+    project = await _project(db, caller, row.project_id, rights, missing)
+    return ExperimentRun(row.id, row.experiment_id, row.job_id, row.is_registered, project)
+
+
+async def visible_experiments(
+    db: Database, caller: Caller, experiment_ids: Iterable[str], *rights: Right
+) -> list[Experiment]:
+    """Those of these experiments in whose projects the caller has all these rights."""
+    found = await queries.find_experiments(db, list(experiment_ids))
+    projects = await projects_by_ids(db, caller, {one.project_id for one in found})
+    allowed = {one.id for one in projects if one.rights.issuperset(rights)}
+    return [one for one in found if one.project_id in allowed]
+
+
+async def demand_experiments(db: Database, caller: Caller, experiment_ids: set[str], *rights: Right) -> None:
+    """Raises NotFound unless the caller has these rights in the projects of all these experiments."""
+    allowed = {one.id for one in await visible_experiments(db, caller, experiment_ids, *rights)}
+    if missing := sorted(experiment_ids - allowed):
+        raise NotFound(f"There is no experiment with the id {missing[0][:100]}, or you may not use it so.")
+
+
+async def experiment_of(
+    db: Database, tracker: Tracker, caller: Caller, kind: Belonging, subject: str, *rights: Right
+) -> ExperimentAccess:
+    """The experiment of a logged model or trace that the caller may use so; raises NotFound or Forbidden."""
+    experiment_id = await tracker.experiment_of(kind, subject)
+    try:
+        return await visible_experiment(db, caller, experiment_id, *rights)
+    except NotFound:
+        raise NotFound(f"There is no {kind} with the id {subject[:100]}, or you may not see it.") from None
+
+
+async def own_project(db: Database, caller: Caller, named: str | None, *rights: Right) -> Project:
+    """The project in which somebody works who names an experiment.
+
+    A job's own; else the named one, by id or as `owner/name`; else the caller's quick-start. Raises NotFound or
+    Forbidden.
+    """
+    if caller.run_id is not None:
+        job = await find_job(db, caller.run_id)
+        if job is None:
+            raise Forbidden("This token is of no job.")
+        return await project_by_id(db, caller, job.project_id, *rights)
+    if named is None:
+        return await project_by_name(db, caller, caller.user_name, QUICK_START, *rights)
+    owner, slash, name = named.partition("/")
+    if slash:
+        return await project_by_name(db, caller, owner, name, *rights)
+    return await project_by_id(db, caller, named, *rights)
+
+
+async def _project(
+    db: Database, caller: Caller, project_id: str, rights: tuple[Right, ...], missing: NotFound
+) -> Project:
+    """The project of something; who may not see into it learns no more than that there is nothing."""
+    try:
+        project = await project_by_id(db, caller, project_id)
+    except NotFound:
+        raise missing from None
+    if READ not in project.rights:
+        raise missing
+    lacking = [right for right in rights if right not in project.rights]
+    if lacking:
+        raise Forbidden(
+            f"This needs the right {', '.join(lacking)} in the project {project.owner_name}/{project.name};"
+            " ask its owner for a role that has it."
+        )
+    return project
+
+
+async def _adopted(db: Database, tracker: Tracker, run_id: str) -> RunRow | None:
+    """A run that the tracker has and that was not noted yet: the server was killed between the two."""
+    try:
+        run = await tracker.run(run_id)
+    except NotFound:
+        return None
+    experiment = await queries.find_experiment(db, run.experiment_id)
+    if experiment is None:
+        return None
+    job_id = run.tags.get("mlflow.domino.run_id")
+    if job_id is not None and await find_job(db, job_id) is None:
+        job_id = None
+    creator = run.tags.get("mlflow.domino.user_id", experiment.creator_id)
+    await queries.add_run(db, run.id, experiment.id, job_id, creator)
+    return await queries.find_run(db, run_id)
