@@ -12,12 +12,14 @@ from typing import Any
 import asyncpg
 import pytest
 
+from modelyard.engines.tracker.place import TrackerPlace
 from modelyard.kit.db import Database, Executor, connect
 from modelyard.kit.migrations import migrate
 from modelyard.settings import Settings
 from tests.client import Modelyard, Person
 from tests.engines.git_remotes.certificates import make_certificate
 from tests.postgres import throw_away_server
+from tests.tracker import database, lend, throw_away_tracker
 
 Cost = Callable[[Awaitable[Any]], Awaitable[int]]
 
@@ -90,6 +92,20 @@ def settings(tmp_path: Path) -> Settings:
     home = tmp_path / "home"
     home.mkdir()
     return Settings(home=str(home))
+
+
+@pytest.fixture(scope="session")
+def tracker_server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerPlace]:
+    """The tracker that the tests of a process share: what is in it belongs to the projects of one test each."""
+    home = tmp_path_factory.mktemp("tracker") / "home"
+    with throw_away_tracker(home, database(postgres)) as place:
+        yield place
+
+
+@pytest.fixture
+def tracking(settings: Settings, tracker_server: TrackerPlace) -> None:
+    """Lets the test's home keep runs, logged models and artifacts."""
+    lend(tracker_server, settings.home_path)
 
 
 @pytest.fixture

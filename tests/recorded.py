@@ -7,8 +7,15 @@ import httpx
 from modelyard.kit.db import Database
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
-# A chunk of an upload changes nothing of its dataset before the upload is ended, which is recorded.
-CHANGES_NOTHING = re.compile(r"/v4/datasetrw/datasets/[^/]+/snapshot/file")
+# A chunk of an upload changes nothing of its dataset before the upload is ended, which is recorded. What is logged
+# to a run is the tracker's record by itself; its beginning is an event.
+CHANGES_NOTHING = re.compile(
+    r"/v4/datasetrw/datasets/[^/]+/snapshot/file"
+    r"|(/mlflow)?/(ajax-)?api/[23]\.0/mlflow/(runs/(?!create)|(experiments|registered-models|model-versions)/search"
+    r"|logged-models|traces|datasets|scorers|upload-artifact).*"
+    r"|(/mlflow)?/(ajax-)?api/2\.0/mlflow-artifacts/.*|/mlflow/projects/[^/]+/[^/]+/api/2\.0/mlflow/experiments/search"
+    r"|/mlflow/graphql|/v1/traces"
+)
 
 
 async def check_recorded(db: Database, method: str, path: str, response: httpx.Response) -> None:

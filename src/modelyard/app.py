@@ -32,6 +32,7 @@ from modelyard.domains.experiments import pages as tracking_pages
 from modelyard.domains.experiments import routes as experiments
 from modelyard.domains.experiments import rules as tracking_rules
 from modelyard.domains.experiments.addresses import TRACKING
+from modelyard.domains.experiments.protocol import render_any_failure
 from modelyard.domains.git_credentials import routes as git_credentials
 from modelyard.domains.hardware_tiers import legacy as hardware_tiers_legacy
 from modelyard.domains.hardware_tiers import routes as hardware_tiers
@@ -68,7 +69,6 @@ from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, connect
 from modelyard.kit.description import JsonDescription
 from modelyard.kit.edge import Edge
-from modelyard.kit.failures import render_failure
 from modelyard.kit.migrations import migrate
 from modelyard.kit.operation import operations_of
 from modelyard.kit.paging import page_of_ten
@@ -139,7 +139,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     return Litestar(
         route_handlers=OPERATIONS,
         dependencies=dependencies | {name: _held(name, kind) for name, kind in HELD.items()},
-        exception_handlers={Exception: render_failure},
+        exception_handlers={Exception: render_any_failure},
         lifespan=[_opened(settings, dsn)],
         openapi_config=_description(),
         request_max_body_size=settings.max_body_bytes,

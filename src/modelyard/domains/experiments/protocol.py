@@ -1,12 +1,15 @@
 """MLflow's REST protocol: how its operations are declared, and how they fail."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 
+from modelyard.domains.experiments.refused import reason_against
 from modelyard.engines.tracker import TrackerRefused
 from modelyard.kit.access import Guard
 from modelyard.kit.errors import BadRequest
@@ -17,6 +20,10 @@ from modelyard.kit.wire import FailureEnvelopeV1
 TAG = "MLflow"
 
 RESOURCE_ALREADY_EXISTS = "RESOURCE_ALREADY_EXISTS"
+# What clients of a newer MLflow go back to older operations by.
+ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
+
+_PROTOCOL = re.compile(r"/api/[23]\.0/mlflow(-artifacts)?/")
 
 _CODES = {
     400: "INVALID_PARAMETER_VALUE",
@@ -69,6 +76,18 @@ def render_protocol_failure(request: Request[Any, Any, Any], error: Exception) -
         media_type=MediaType.JSON,
         headers=dict(reply.headers),
     )
+
+
+def render_any_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The reply to any request that failed: below the addresses of MLflow's protocol as its clients read it."""
+    path = request.scope["path"]
+    if _PROTOCOL.match(path) is None:
+        return render_failure(request, error)
+    if not isinstance(error, NotFoundException | MethodNotAllowedException):
+        return render_protocol_failure(request, error)
+    reason = reason_against(path.removeprefix("/api/")) or "MLflow knows it perhaps, this server does not."
+    message = f"{request.method} {path[:200]} is not served. {reason}"
+    return Response(ProtocolFailure(ENDPOINT_NOT_FOUND, message), status_code=404, media_type=MediaType.JSON)
 
 
 def _code(error: Exception, status: int) -> str:

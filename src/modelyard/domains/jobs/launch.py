@@ -156,6 +156,8 @@ def variables(
             "DOMINO_TOKEN_FILE": places.token_file,
             "DOMINO_USER_API_KEY": token,
             "DOMINO_WORKING_DIR": places.working_dir,
+            "MLFLOW_TRACKING_TOKEN": token,
+            "MLFLOW_TRACKING_URI": f"{host}/mlflow",
         }
     )
 
