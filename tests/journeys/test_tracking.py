@@ -1,0 +1,120 @@
+"""The real MLflow client against a real server, also while the tracker is killed."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+
+from tests.journeys.commands import Somebody
+from tests.journeys.running import DONE_SECONDS, RunningServer, wait_for
+
+
+@contextlib.contextmanager
+def client_of(server: RunningServer, key: str) -> Iterator[MlflowClient]:
+    """The client of somebody; the client takes its credentials from the environment, at each request."""
+    before = dict(os.environ)
+    os.environ |= {"MLFLOW_TRACKING_TOKEN": key, "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
+    try:
+        yield MlflowClient(tracking_uri=f"{server.url}/mlflow", registry_uri=f"{server.url}/mlflow")
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
+def health(server: RunningServer) -> str:
+    """What the server says of itself; it must answer all the time."""
+    reply = httpx.get(f"{server.url}/health/ready", timeout=10)
+    assert reply.status_code == 200, reply.text
+    return str(reply.json()["status"])
+
+
+def test_nothing_logged_is_lost_when_the_tracker_is_killed_again_and_again(server: RunningServer) -> None:
+    with client_of(server, server.key) as client:
+        run = client.create_run(client.create_experiment("stubborn"))
+        run_id = run.info.run_id
+        logged: list[int] = []
+        seen: set[str] = set()
+        over = threading.Event()
+
+        def log() -> None:
+            step = 0
+            while not over.is_set():
+                client.log_batch(
+                    run_id, [Metric("loss", 1 / (step + 1), step, step)], [Param(f"p{step}", str(step))]
+                )
+                logged.append(step)
+                step += 1
+
+        def watch() -> None:
+            while not over.is_set():
+                seen.add(health(server))
+                time.sleep(0.01)
+
+        threads = [threading.Thread(target=log), threading.Thread(target=watch)]
+        for thread in threads:
+            thread.start()
+        for _ in range(2):
+            before = len(logged)
+            wait_for(lambda before=before: len(logged) > before + 20, DONE_SECONDS, server.describe)
+            server.kill("tracker")
+        before = len(logged)
+        wait_for(lambda: len(logged) > before + 20, DONE_SECONDS, server.describe)
+        over.set()
+        for thread in threads:
+            thread.join(DONE_SECONDS)
+        assert seen == {"ready", "degraded"}
+        assert health(server) == "ready"
+        steps = [metric.step for metric in client.get_metric_history(run_id, "loss")]
+        assert sorted(set(steps)) == logged
+        params = client.get_run(run_id).data.params
+        assert {f"p{step}": str(step) for step in logged} == params
+
+
+def test_an_upload_that_is_cut_off_leaves_no_file(server: RunningServer, tmp_path: Path) -> None:
+    with client_of(server, server.key) as client:
+        run = client.create_run(client.create_experiment("cut"))
+        path = f"{run.info.experiment_id}/{run.info.run_id}/artifacts/model/weights.bin"
+        url = f"{server.url}/api/2.0/mlflow-artifacts/artifacts/{path}"
+        size = 64 * 2**20
+
+        def half() -> Iterator[bytes]:
+            yield b"x" * (size // 2)
+            raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            httpx.put(url, content=half(), headers={"X-Domino-Api-Key": server.key, "Content-Length": str(size)})
+        wait_for(lambda: 'method="PUT"' in httpx.get(f"{server.url}/metrics").text, DONE_SECONDS)  # it has ended
+        assert client.list_artifacts(run.info.run_id, "model") == []
+        file = tmp_path / "weights.bin"
+        file.write_bytes(os.urandom(size))
+        client.log_artifact(run.info.run_id, str(file), "model")
+        back = client.download_artifacts(run.info.run_id, "model/weights.bin", str(tmp_path.parent))
+        assert Path(back).read_bytes() == file.read_bytes()
+
+
+def test_two_people_log_side_by_side_and_see_only_their_own(server: RunningServer) -> None:
+    ada, bob = Somebody(server, "ada"), Somebody(server, "bob")
+    with client_of(server, ada.key) as client:
+        made = client.create_experiment("baseline")
+        run_id = client.create_run(made).info.run_id
+        client.log_metric(run_id, "auc", 0.9)
+    with client_of(server, bob.key) as client:
+        assert client.create_experiment("baseline") != made
+        assert [one.name for one in client.search_experiments()] == ["baseline"]
+        assert client.search_runs([made]) == []
+        for refused in (
+            lambda: client.get_run(run_id),
+            lambda: client.log_metric(run_id, "auc", 1.0),
+            lambda: client.get_experiment(made),
+            lambda: client.list_artifacts(run_id),
+        ):
+            with pytest.raises(MlflowException, match="may not see it"):
+                refused()
