@@ -16,18 +16,30 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from modelyard import __version__
 from modelyard.engines.blobs.local import uncollected
-from modelyard.engines.postgres import DumpError, EmbeddedPostgres, PostgresError, dump, restore
+from modelyard.engines.postgres import (
+    DumpError,
+    EmbeddedPostgres,
+    PostgresError,
+    create_database,
+    dump,
+    has_database,
+    restore,
+)
+from modelyard.engines.tracker.place import tracker_dsn
 from modelyard.kit.safe_path import SafePath, link_stays_inside
 from modelyard.settings import Settings
 
-_FOLDERS = ("repos", "runs", "blobs", "mlflow")
+_FOLDERS = ("repos", "runs", "blobs")
+# The files of experiments, whatever their names.
+_ARTIFACTS = "mlflow/artifacts"
 _FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml", "git/known_hosts")
-_DUMP, _ABOUT = "database.dump", "about.json"
+_DUMP, _TRACKER_DUMP, _ABOUT = "database.dump", "tracker.dump", "about.json"
 # Working trees and tokens of running jobs mean nothing elsewhere.
 _PASSING = frozenset({"work", "code", "tmp", "token", "datasets"})
 # The index of the store is written by itself. Those of live folders are made anew when they are missing.
@@ -57,6 +69,11 @@ def write_backup(settings: Settings, file: Path) -> str:
             with tarfile.open(partial, "w:gz", compresslevel=1) as archive:
                 _add_bytes(archive, _ABOUT, msgspec.json.encode(_About(__version__)))
                 archive.add(Path(folder) / _DUMP, arcname=_DUMP)
+                # After the platform's, which names nothing that the tracker does not have.
+                if has_database(tracker_dsn(dsn)):
+                    dump(tracker_dsn(dsn), Path(folder) / _TRACKER_DUMP)
+                    archive.add(Path(folder) / _TRACKER_DUMP, arcname=_TRACKER_DUMP)
+                    count += 1
                 count += _add_store_index(archive, home, Path(folder))
                 for path in _kept(home):
                     count += _add_file(archive, home, path)
@@ -84,7 +101,11 @@ def read_backup(settings: Settings, file: Path) -> str:
             raise BackupError(f"{file} is not a backup of a Modelyard home.")
         with _database(settings) as dsn:
             restore(dsn, home / _DUMP)
+            if (home / _TRACKER_DUMP).exists():
+                create_database(dsn, urlsplit(tracker_dsn(dsn)).path.lstrip("/"))
+                restore(tracker_dsn(dsn), home / _TRACKER_DUMP)
         (home / _DUMP).unlink()
+        (home / _TRACKER_DUMP).unlink(missing_ok=True)
         (home / _ABOUT).unlink(missing_ok=True)
     except (OSError, tarfile.TarError, DumpError, PostgresError) as error:
         raise BackupError(f"The backup cannot be restored: {error}") from error
@@ -123,6 +144,8 @@ def _kept(home: Path) -> Iterator[Path]:
                 path = Path(root) / name
                 if not path.is_symlink() and not name.endswith(".lock") and not name.startswith(_INDEX):
                     yield path
+    for root, _, names in os.walk(home / _ARTIFACTS):
+        yield from (Path(root) / name for name in sorted(names))
     for live in sorted((home / "datasets").glob("*/live")):
         yield from _live_files(live)
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 import structlog
@@ -12,7 +12,7 @@ import uvicorn
 import uvloop
 from psycopg import sql
 
-from modelyard.engines.tracker.place import LISTENER, TrackerPlace, TrackerState
+from modelyard.engines.tracker.place import LISTENER, TrackerPlace, TrackerState, tracker_dsn
 from modelyard.process import DATABASE_DSN, log_to_home, stop_event
 from modelyard.settings import Settings, load_settings
 
@@ -21,15 +21,8 @@ log = structlog.get_logger()
 
 # The name by which the platform calls the tracker; MLflow refuses requests for any other host.
 HOST = "tracker"
-DATABASE_SUFFIX = "_tracker"
 
 KEEP_ALIVE_SECONDS = 3600
-
-
-def tracker_dsn(dsn: str) -> str:
-    """The URL of the tracker's database: beside the platform's, on the same server."""
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(path=parts.path + DATABASE_SUFFIX))
 
 
 def prepare_database(dsn: str) -> None:

@@ -34,6 +34,13 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         path = f"/api/jobs/beta/jobs/{job}"
         wait_for(lambda: http.get(path).json()["job"]["status"]["isCompleted"], DONE_SECONDS, server.describe)
         (snapshot,) = http.get(f"{dataset}/snapshots").json()["snapshots"]
+        tracking = "/api/2.0/mlflow"
+        made = http.post(f"{tracking}/experiments/create", json={"name": "kept"}).json()["experiment_id"]
+        run = http.post(f"{tracking}/runs/create", json={"experiment_id": made}).json()["run"]["info"]["run_id"]
+        metric = {"run_id": run, "key": "auc", "value": 0.9, "timestamp": 1}
+        assert http.post(f"{tracking}/runs/log-metric", json=metric).status_code == 200
+        artifact = f"/api/2.0/mlflow-artifacts/artifacts/{made}/{run}/artifacts/poetry.lock"
+        assert http.put(artifact, content=b"locked").status_code == 200
     key = server.key
 
     done = _modelyard("backup", str(tmp_path / "all.tar.gz"), "--home", str(server.home))
@@ -51,6 +58,9 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         path = f"/api/projects/v1/projects/{project}/files/{commit}/note.txt/content"
         assert http.get(path).content == b"remember"
         assert http.get(path.replace(project, copied)).content == b"remember"
+        data = http.get(f"{tracking}/runs/get", params={"run_id": run}).json()["run"]["data"]
+        assert [one["value"] for one in data["metrics"]] == [0.9]
+        assert http.get(artifact).content == b"locked"
         log = http.get(f"/api/jobs/beta/jobs/{job}/logs", params={"logType": "stdOut"}).json()
         assert [line["log"] for line in log["logs"]["logContent"]] == ["kept"]
         for query in ({}, {"snapshot": "1"}):

@@ -3,6 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -10,6 +11,7 @@ from modelyard.kit.sockets import socket_folder
 
 # The variable that tells the tracker the descriptor of its listening socket, which outlives its process.
 LISTENER = "MODELYARD_TRACKER_FD"
+_DATABASE_SUFFIX = "_tracker"
 
 
 class TrackerState(StrEnum):
@@ -52,3 +54,9 @@ class TrackerPlace:
         fresh = self._state.with_suffix(f".{os.getpid()}")
         fresh.write_bytes(msgspec.json.encode(_Record(state)))
         fresh.replace(self._state)
+
+
+def tracker_dsn(dsn: str) -> str:
+    """The URL of the tracker's database: beside the platform's, at `dsn`, on the same server."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(path=parts.path + _DATABASE_SUFFIX))
