@@ -20,6 +20,7 @@ _NAMES = {
     "environment": ("environments", "name"),
     "hardwareTier": ("hardware_tiers", "name"),
     "dataset": ("datasets", "name"),
+    "experiment": ("experiments", "name"),
     "goal": ("project_goals", "title"),
 }
 
