@@ -60,7 +60,7 @@ async def add_experiment(
     """Adds an experiment; False when its project has one of that name."""
     added = await tx.execute(
         "INSERT INTO experiments (id, project_id, name, artifact_location, tags, creator_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project_id, name) DO NOTHING",
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         experiment_id, project_id, name, artifact_location, tags, creator_id,
     )  # fmt: skip
     return added == 1
