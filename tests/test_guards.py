@@ -5,7 +5,16 @@ import inspect
 from modelyard.app import OPERATIONS
 from modelyard.kit.access import Guard
 
-PUBLIC = {"getLiveness", "getReadiness", "getVersion", "getMetrics", "getApiDescription", "getApiPage"}
+PUBLIC = {
+    "getApiDescription",
+    "getApiPage",
+    "getLiveness",
+    "getLoginPage",
+    "getMetrics",
+    "getReadiness",
+    "getVersion",
+    "logInToPages",
+}
 
 
 def test_every_operation_has_one_guard_or_is_public_on_purpose() -> None:

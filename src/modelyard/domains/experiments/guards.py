@@ -38,11 +38,11 @@ class Allowed(msgspec.Struct, frozen=True):
 Load = Callable[[HttpRequest, Database, Tracker, Caller], Awaitable[Allowed]]
 
 
-def _guard(load: Load, *rights: Right) -> Guard:
+def _guard(load: Load, *rights: Right, scope: str = "experiment") -> Guard:
     async def loaded(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
         return await load(request, db, tracker, caller)
 
-    return Guard("allowed", loaded, rights=rights, scope="experiment")
+    return Guard("allowed", loaded, rights=rights, scope=scope)
 
 
 def anybody() -> Guard:
@@ -51,7 +51,7 @@ def anybody() -> Guard:
     async def load(_: HttpRequest, __: Database, ___: Tracker, caller: Caller) -> Allowed:
         return Allowed(caller)
 
-    return _guard(load)
+    return _guard(load, scope="any account")
 
 
 def run_at(at: At, right: Right) -> Guard:
