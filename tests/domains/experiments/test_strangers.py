@@ -158,3 +158,44 @@ async def test_one_visible_experiment_among_others_does_not_open_them(ada: Perso
         assert reply.status_code in {400, 404}, reply.text
     info = (await ada.get(f"{API}/runs/get", run_id=world.run))["run"]["info"]
     assert info["lifecycle_stage"] == "active"
+
+
+async def test_a_logged_model_of_others_gets_no_metrics_by_way_of_ones_own_run(ada: Person, bob: Person) -> None:
+    world = await World(ada).fill()
+    mine = await run(bob, await experiment(bob, "mine"))
+    metric = {"key": "auc", "value": 1.0, "timestamp": 1, "model_id": world.model}
+    await bob.post(f"{API}/runs/log-metric", {"run_id": mine, **metric}, expect=404)
+    await bob.post(f"{API}/runs/log-batch", {"run_id": mine, "metrics": [metric]}, expect=404)
+    await bob.post(f"{API}/runs/outputs", {"run_id": mine, "models": [{"model_id": world.model}]}, expect=404)
+    await bob.post(f"{API}/runs/log-inputs", {"run_id": mine, "models": [{"model_id": world.model}]}, expect=404)
+    renamed = {key if key != "model_id" else "modelId": value for key, value in metric.items()}
+    await bob.post(f"{API}/runs/log-batch", {"run_id": mine, "metrics": [renamed]}, expect=400)
+    assert "metrics" not in (await ada.get(f"{API}/logged-models/{world.model}"))["model"].get("data", {})
+
+
+async def test_what_a_query_does_not_name_a_body_does_not_either(ada: Person, bob: Person) -> None:
+    world = await World(ada).fill()
+    for path, body in (
+        ("2.0/mlflow/metrics/get-history-bulk-interval", {"run_ids": [world.run], "metric_key": World.MARK}),
+        ("2.0/mlflow/runs/get", {"run_id": world.run}),
+        ("3.0/mlflow/traces/batchGet", {"trace_ids": [world.trace]}),
+        ("2.0/mlflow/traces", {"experiment_ids": [world.experiment]}),
+    ):
+        reply = await bob.request("GET", f"/api/{path}", json=body)
+        assert reply.status_code in {400, 404}, path
+        assert World.MARK not in reply.text
+
+
+async def test_a_trace_is_not_put_elsewhere_by_another_spelling(ada: Person, bob: Person) -> None:
+    theirs, mine = await experiment(ada, "theirs"), await experiment(bob, "mine")
+    info, other = (
+        {
+            "trace_id": "tr-smuggled",
+            "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": one}},
+            "request_time": "2026-01-01T00:00:00Z",
+        }
+        for one in (mine, theirs)
+    )
+    for trace in ({"traceInfo": other, "trace_info": info}, {"trace_info": info, "traceInfo": other}):
+        reply = await bob.request("POST", "/api/3.0/mlflow/traces", json={"trace": trace})
+        assert reply.status_code == 400, reply.text

@@ -89,12 +89,25 @@ async def _values(request: HttpRequest, place: Place, name: str) -> list[Any]:
 
 
 def _inside(body: Mapping[str, Any], name: str) -> list[Any]:
-    """What is in a body below a dotted name, in all members of lists on the way."""
+    """What is in a body below a dotted name, in all members of lists on the way.
+
+    The tracker would also take each part in camel case; who writes it so could name something else than is asked
+    about here. Raises BadRequest.
+    """
     found: list[Any] = [body]
     for part in name.split("."):
-        found = [one.get(part) for one in found if isinstance(one, dict)]
+        objects = [one for one in found if isinstance(one, dict)]
+        other = _camel(part)
+        if other != part and any(other in one for one in objects):
+            raise BadRequest(f"Write {part}, not {other}.")
+        found = [one.get(part) for one in objects]
         found = [inner for one in found for inner in (one if isinstance(one, list) else [one])]
     return [one for one in found if one is not None]
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
 
 
 def project_named(request: HttpRequest) -> str | None:

@@ -35,6 +35,10 @@ class Allowed(msgspec.Struct, frozen=True):
     registered_run: str | None = None
 
 
+# Where a body that is logged to a run names logged models.
+_LOGGED_MODELS = tuple(At(Place.BODY, name) for name in ("model_id", "metrics.model_id", "models.model_id"))
+_MOST = 1000
+
 Load = Callable[[HttpRequest, Database, Tracker, Caller], Awaitable[Allowed]]
 
 
@@ -54,8 +58,11 @@ def anybody() -> Guard:
     return _guard(load, scope="any account")
 
 
-def run_at(at: At, right: Right) -> Guard:
-    """For those with this right where the run at a place belongs; tags that it sets are not the platform's."""
+def run_at(at: At, right: Right, models: Right = WRITE) -> Guard:
+    """For those with this right where the run at a place belongs; tags that it sets are not the platform's.
+
+    What is logged to a run may name logged models, too, for which the right `models` is needed.
+    """
 
     async def load(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
         run = await visible_run(db, tracker, caller, await one(request, at), right)
@@ -63,6 +70,9 @@ def run_at(at: At, right: Right) -> Guard:
             return Allowed(caller)
         if at.place is Place.BODY:
             _check_tags(await json_body(request))
+            for place in _LOGGED_MODELS:
+                for model_id in await many(request, place):
+                    await experiment_of(db, tracker, caller, Belonging.LOGGED_MODEL, model_id, models)
         return Allowed(caller, registered_run=run.id if run.is_registered else None)
 
     return _guard(load, right)
@@ -72,7 +82,10 @@ def runs_at(at: At) -> Guard:
     """For those who may see all the runs at a place."""
 
     async def load(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
-        for run_id in await many(request, at):
+        run_ids = await many(request, at)
+        if not 0 < len(run_ids) <= _MOST:
+            raise BadRequest(f"Name 1 to {_MOST:,} runs, in {at.name}.")
+        for run_id in run_ids:
             await visible_run(db, tracker, caller, run_id, READ)
         return Allowed(caller)
 
@@ -137,8 +150,8 @@ def all_belonging_at(kind: Belonging, at: At, right: Right, run: At | None = Non
 
     async def load(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
         subjects = await many(request, at)
-        if len(subjects) > 1000:
-            raise BadRequest("Ask for at most 1,000 at once.")
+        if not 0 < len(subjects) <= _MOST:
+            raise BadRequest(f"Name 1 to {_MOST:,} of them, in {at.name}.")
         for subject in subjects:
             await experiment_of(db, tracker, caller, kind, subject, right)
         if run is not None:

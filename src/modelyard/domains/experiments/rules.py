@@ -77,10 +77,11 @@ RUNS = [
     *(
         Rule("POST", f"{_V2}/runs/{verb}", run_at(_RUN, WRITE))
         for verb in (
-            "delete", "delete-tag", "log-batch", "log-inputs", "log-metric", "log-model", "log-parameter",
+            "delete", "delete-tag", "log-batch", "log-metric", "log-model", "log-parameter",
             "outputs", "restore", "set-tag", "update",
         )
     ),
+    Rule("POST", f"{_V2}/runs/log-inputs", run_at(_RUN, WRITE, models=READ)),
     Rule("GET", f"{_V2}/metrics/get-history", run_at(_RUN_IN_QUERY, READ)),
     Rule("GET", f"{_V2}/metrics/get-history-bulk", runs_at(query("run_id")), ajax=True),
     Rule("GET", f"{_V2}/metrics/get-history-bulk-interval", runs_at(query("run_ids"))),
