@@ -1,6 +1,5 @@
 """The real MLflow client against a real server, also while the tracker is killed."""
 
-import contextlib
 import os
 import threading
 import time
@@ -9,24 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from tests.journeys.commands import Somebody
 from tests.journeys.running import DONE_SECONDS, RunningServer, wait_for
-
-
-@contextlib.contextmanager
-def client_of(server: RunningServer, key: str) -> Iterator[MlflowClient]:
-    """The client of somebody; the client takes its credentials from the environment, at each request."""
-    before = dict(os.environ)
-    os.environ |= {"MLFLOW_TRACKING_TOKEN": key, "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
-    try:
-        yield MlflowClient(tracking_uri=f"{server.url}/mlflow", registry_uri=f"{server.url}/mlflow")
-    finally:
-        os.environ.clear()
-        os.environ |= before
+from tests.journeys.tracking import client_of
 
 
 def health(server: RunningServer) -> str:

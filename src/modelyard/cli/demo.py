@@ -20,7 +20,8 @@ from modelyard.cli.connection import CommandError, Server
 from modelyard.cli.jobs import log_pages, upload_folder
 from modelyard.cli.output import out, table
 
-INSTRUCTIONS = "RUN pip install scikit-learn pandas"
+INSTRUCTIONS = "RUN pip install mlflow-skinny scikit-learn pandas"
+MODEL = "breast-cancer"
 BUILD_PARTS = {"queued": 5, "starting": 10, "pulling": 20, "building": 50, "pushing": 90, "succeeded": 100}
 START_SECONDS = 90
 BUILD_SECONDS = 900
@@ -35,6 +36,7 @@ def demo(
         _wait_for_build(server, environment)
         job = _train(server, project, environment)
         _show_results(server, project, job)
+        _show_model(server)
     _say_next()
 
 
@@ -149,6 +151,16 @@ def _show_results(server: Server, project: dict[str, Any], job: dict[str, Any]) 
     out.print()
     rows = ([f"   {entry['path']}", f"{entry['size']:,} bytes"] for entry in server.get(path)["data"])
     table([f"   RESULT FILES AT COMMIT {commit[:10]}", "SIZE"], rows)
+
+
+def _show_model(server: Server) -> None:
+    _step("The model that it registered, in the registry")
+    version = server.get(f"/api/registeredmodels/v1/{MODEL}/versions/1")
+    run = version["versionUiDetails"]["experimentRunInfo"]
+    rows = [[f"   {metric['key']}", f"{metric['value']:.4f}"] for metric in run["metrics"]]
+    table([f"   {MODEL.upper()}, VERSION {version['modelVersion']}, STAGE {version['currentStage']}", "VALUE"], rows)
+    lineage = server.get(f"/api/registeredmodels/v1/{MODEL}/versions/1/lineage")
+    _done(f"made by job #{lineage['job']['number']} at commit {lineage['commit']['inputCommitId'][:10]}")
 
 
 def _say_next() -> None:

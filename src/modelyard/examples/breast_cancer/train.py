@@ -1,9 +1,10 @@
-"""Trains a classifier on the Wisconsin breast cancer data that ship inside scikit-learn."""
+"""Trains a classifier on the Wisconsin breast cancer data that ship inside scikit-learn, and registers it."""
 
 import json
 import time
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
@@ -16,20 +17,32 @@ train_x, test_x, train_y, test_y = train_test_split(
 )
 print(f"{len(train_x)} rows to train on, {len(test_x)} to test, {data.data.shape[1]} features")
 
-model = RandomForestClassifier(n_estimators=0, warm_start=True, random_state=7)
-for trees in range(50, 301, 50):
-    began = time.perf_counter()
-    model.set_params(n_estimators=trees).fit(train_x, train_y)
-    score = accuracy_score(test_y, model.predict(test_x))
-    print(f"{trees:4d} trees  accuracy {score:.4f}  ({time.perf_counter() - began:.2f} s)")
+mlflow.set_experiment("breast-cancer")
+with mlflow.start_run():
+    model = RandomForestClassifier(n_estimators=0, warm_start=True, random_state=7)
+    mlflow.log_params(model.get_params())
+    for trees in range(50, 301, 50):
+        began = time.perf_counter()
+        model.set_params(n_estimators=trees).fit(train_x, train_y)
+        score = accuracy_score(test_y, model.predict(test_x))
+        mlflow.log_metric("accuracy", score, step=trees)
+        print(f"{trees:4d} trees  accuracy {score:.4f}  ({time.perf_counter() - began:.2f} s)")
 
-predicted = model.predict(test_x)
-stats = {
-    "accuracy": round(accuracy_score(test_y, predicted), 4),
-    "roc_auc": round(roc_auc_score(test_y, model.predict_proba(test_x)[:, 1]), 4),
-    "trees": len(model.estimators_),
-}
-Path("dominostats.json").write_text(json.dumps(stats))
+    predicted = model.predict(test_x)
+    stats = {
+        "accuracy": round(accuracy_score(test_y, predicted), 4),
+        "roc_auc": round(roc_auc_score(test_y, model.predict_proba(test_x)[:, 1]), 4),
+        "trees": len(model.estimators_),
+    }
+    Path("dominostats.json").write_text(json.dumps(stats))
+    mlflow.log_metric("roc_auc", stats["roc_auc"])
+    mlflow.sklearn.log_model(
+        model,
+        name="model",
+        input_example=test_x.head(3),
+        pip_requirements=["scikit-learn", "pandas"],
+        registered_model_name="breast-cancer",
+    )
 
 results = Path("results")
 results.mkdir(exist_ok=True)
