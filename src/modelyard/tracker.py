@@ -1,18 +1,15 @@
 """The tracker's process: MLflow's server on the supervisor's socket, over a database of its own."""
 
 import asyncio
-import contextlib
 import os
 import socket
-from urllib.parse import urlsplit
 
-import psycopg
 import structlog
 import uvicorn
 import uvloop
-from psycopg import sql
 
 from modelyard.engines.tracker.place import LISTENER, TrackerPlace, TrackerState, tracker_dsn
+from modelyard.engines.tracker.queries import prepare_database
 from modelyard.process import DATABASE_DSN, log_to_home, stop_event
 from modelyard.settings import Settings, load_settings
 
@@ -23,17 +20,6 @@ log = structlog.get_logger()
 HOST = "tracker"
 
 KEEP_ALIVE_SECONDS = 3600
-
-
-def prepare_database(dsn: str) -> None:
-    """Makes the tracker's database when it is missing; `dsn` is the platform's. Raises psycopg.Error."""
-    name = urlsplit(tracker_dsn(dsn)).path.lstrip("/")
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        found = connection.execute("SELECT true FROM pg_database WHERE datname = %s", (name,)).fetchone()
-        if found is None:
-            # Another process may do the same at this moment.
-            with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def configure(dsn: str, place: TrackerPlace) -> None:

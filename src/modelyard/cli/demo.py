@@ -158,7 +158,9 @@ def _show_model(server: Server) -> None:
     version = server.get(f"/api/registeredmodels/v1/{MODEL}/versions/1")
     run = version["versionUiDetails"]["experimentRunInfo"]
     rows = [[f"   {metric['key']}", f"{metric['value']:.4f}"] for metric in run["metrics"]]
-    table([f"   {MODEL.upper()}, VERSION {version['modelVersion']}, STAGE {version['currentStage']}", "VALUE"], rows)
+    table(
+        [f"   {MODEL.upper()}, VERSION {version['modelVersion']}, STAGE {version['currentStage']}", "VALUE"], rows
+    )
     lineage = server.get(f"/api/registeredmodels/v1/{MODEL}/versions/1/lineage")
     _done(f"made by job #{lineage['job']['number']} at commit {lineage['commit']['inputCommitId'][:10]}")
 

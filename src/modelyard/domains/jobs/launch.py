@@ -156,10 +156,14 @@ def variables(
             "DOMINO_TOKEN_FILE": places.token_file,
             "DOMINO_USER_API_KEY": token,
             "DOMINO_WORKING_DIR": places.working_dir,
-            "MLFLOW_TRACKING_TOKEN": token,
-            "MLFLOW_TRACKING_URI": f"{host}/mlflow",
         }
+        | tracking(host, token)
     )
+
+
+def tracking(host: str, token: str) -> dict[str, str]:
+    """What MLflow's clients read: where to log, and as whom."""
+    return {"MLFLOW_TRACKING_TOKEN": token, "MLFLOW_TRACKING_URI": f"{host}/mlflow"}
 
 
 def introduction(job: Job, tier: Tier, built: BuiltRevision, *, isolated: bool) -> str:
