@@ -8,23 +8,19 @@ import structlog
 import uvicorn
 import uvloop
 
-from modelyard.engines.tracker.place import LISTENER, TrackerPlace, TrackerState, tracker_dsn
+from modelyard.engines.tracker.place import HOST, LISTENER, TrackerPlace, TrackerState, tracker_dsn
 from modelyard.engines.tracker.queries import prepare_database
 from modelyard.process import DATABASE_DSN, log_to_home, stop_event
 from modelyard.settings import Settings, load_settings
 
 log = structlog.get_logger()
 
-
-# The name by which the platform calls the tracker; MLflow refuses requests for any other host.
-HOST = "tracker"
-
 KEEP_ALIVE_SECONDS = 3600
 
 
 def configure(dsn: str, place: TrackerPlace) -> None:
     """Sets what MLflow's own command would set, before MLflow is imported; `dsn` is of the tracker's database."""
-    store = dsn.replace("postgresql://", "postgresql+psycopg://", 1)
+    store = f"postgresql+psycopg{dsn[dsn.index('://') :]}"
     os.environ |= {
         "_MLFLOW_SERVER_FILE_STORE": store,
         "_MLFLOW_SERVER_REGISTRY_STORE": store,

@@ -122,12 +122,11 @@ def variables(
     job: Job, project: Project, tier: Tier, built: BuiltRevision, places: Places, host: str, token: str
 ) -> dict[str, str]:
     """The whole environment of a run: the platform's variables, over those of the environment revision."""
-    threads = str(max(1, int(tier.cores)))
     return (
         {
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            **dict.fromkeys(_THREADS, threads),
+            **dict.fromkeys(_THREADS, str(max(1, int(tier.cores)))),
         }
         | built.variables
         | {

@@ -19,13 +19,11 @@ from modelyard.engines.tracker import (
     TrackedRun,
     TrackerRefused,
 )
-from modelyard.engines.tracker.place import TrackerPlace, TrackerState
+from modelyard.engines.tracker.place import HOST, TrackerPlace, TrackerState
 from modelyard.kit.errors import BadRequest, NotFound, Unavailable
 
 T = TypeVar("T")
 
-# The name that it is called by, whatever a caller's request was for: it refuses other hosts.
-HOST = "tracker"
 CONNECTIONS = 100
 PIECE_BYTES = 2**18
 # To which experiment something belongs never changes.

@@ -11,6 +11,8 @@ from modelyard.kit.sockets import socket_folder
 
 # The variable that tells the tracker the descriptor of its listening socket, which outlives its process.
 LISTENER = "MODELYARD_TRACKER_FD"
+# The name that the tracker is called by, whatever a request was for: MLflow refuses other hosts.
+HOST = "tracker"
 _DATABASE_SUFFIX = "_tracker"
 
 
