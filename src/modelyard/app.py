@@ -52,6 +52,9 @@ from modelyard.domains.projects.code_repositories import routes as code_reposito
 from modelyard.domains.projects.copying import routes as project_copies
 from modelyard.domains.projects.goals import routes as project_goals
 from modelyard.domains.projects.tags import legacy as project_tags
+from modelyard.domains.registered_models import BETA, NAMES_BELOW
+from modelyard.domains.registered_models import routes as registered_models
+from modelyard.domains.registered_models.versions import routes as model_versions
 from modelyard.domains.users import Caller, authenticate, ensure_administrator
 from modelyard.domains.users import legacy as users_legacy
 from modelyard.domains.users import routes as users
@@ -123,6 +126,8 @@ OPERATIONS = operations_of(
     jobs_legacy,
     job_defaults,
     job_datasets,
+    registered_models,
+    model_versions,
     audit_trail,
     experiments,
     tracking_pages,
@@ -135,6 +140,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     dependencies = {
         "page": Provide(page_of_ten, sync_to_thread=False),
         "caller": Provide(_caller),
+        "public_url": Provide(_public_url(settings), sync_to_thread=False),
     }
     return Litestar(
         route_handlers=OPERATIONS,
@@ -153,7 +159,8 @@ def edge(app: Litestar, settings: Settings) -> ASGIApp:
         app,
         settings.request_timeout_seconds,
         settings.upload_timeout_seconds,
-        rewrites=(project_files.UPLOAD, *TRACKING),
+        rewrites=(project_files.UPLOAD, BETA, *TRACKING),
+        names_below=(NAMES_BELOW,),
     )
 
 
@@ -200,6 +207,15 @@ async def _fill(db: Database, git: GitStore, vault: Vault, settings: Settings) -
 # A function of its own: Litestar refuses the same one at two layers, and guards provide `authenticate` too.
 async def _caller(request: Request[Any, Any, State], db: Database) -> Caller:
     return await authenticate(request, db)
+
+
+def _public_url(settings: Settings) -> Any:
+    """Where people reach this server: as the settings say, else as this request did."""
+
+    def give(request: Request[Any, Any, State]) -> str:
+        return (settings.public_url or str(request.base_url)).rstrip("/")
+
+    return give
 
 
 def _held(name: str, kind: type) -> Provide:

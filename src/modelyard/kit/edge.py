@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -53,8 +54,10 @@ class Edge:
         timeout_seconds: float,
         upload_timeout_seconds: float,
         rewrites: Sequence[Rewrite] = (),
+        names_below: tuple[str, ...] = (),
     ) -> None:
         self._app = app
+        self._names_below = names_below
         self._rewrites = rewrites
         self._timeout = timeout_seconds
         self._upload_timeout = upload_timeout_seconds
@@ -65,6 +68,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         scope["path"] = _SLASHES.sub("/", scope["path"])
+        if self._names_below and scope["path"].startswith(self._names_below) and scope.get("raw_path"):
+            scope["path"] = _with_names(scope["raw_path"])
         self._route(scope)
         request_id = _request_id(scope)
         context.request_id.set(request_id)
@@ -123,6 +128,17 @@ class _Answer:
         start: Any = {"type": "http.response.start", "status": failure.status, "headers": headers}
         await self(start)
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _with_names(raw: bytes) -> str:
+    """A path as it is routed where names may have slashes: these stay apart from those between its parts."""
+    parts = raw.partition(b"?")[0].decode("latin-1").split("/")
+    return "".join("/" + unquote(part).replace("%", "%25").replace("/", "%2F") for part in parts if part)
+
+
+def decoded(name: str) -> str:
+    """A name from a path below the edge's `names_below`, as the client meant it."""
+    return name.replace("%2F", "/").replace("%25", "%")
 
 
 def _request_id(scope: Scope) -> str:

@@ -22,6 +22,7 @@ _NAMES = {
     "dataset": ("datasets", "name"),
     "experiment": ("experiments", "name"),
     "goal": ("project_goals", "title"),
+    "registeredModel": ("registered_models", "name"),
 }
 
 

@@ -9,7 +9,7 @@ from modelyard.domains.datasets.access import (
     snapshot_with,
 )
 from modelyard.domains.datasets.mounts.layout import Layout
-from modelyard.domains.datasets.mounts.queries import Mount, mounts_of
+from modelyard.domains.datasets.mounts.queries import Mount, mounts_of, snapshots_seen_by
 from modelyard.domains.datasets.mounts.service import DatasetMounter
 from modelyard.domains.datasets.queries import Dataset, Snapshot
 from modelyard.domains.datasets.snapshots.work import dataset_kinds
@@ -29,4 +29,5 @@ __all__ = [
     "dataset_with",
     "mounts_of",
     "snapshot_with",
+    "snapshots_seen_by",
 ]

@@ -1,6 +1,7 @@
 """Projects: who works on what, with its files as commits of a git repository, its goals and tags."""
 
 from modelyard.domains.projects.access import (
+    demand,
     project_by_id,
     project_by_name,
     project_in_body,
@@ -12,7 +13,13 @@ from modelyard.domains.projects.code_repositories.service import reading_secret
 from modelyard.domains.projects.copying import Copying, UncopiedDataset, on_project_copied, settle_copies
 from modelyard.domains.projects.copying.throttle import Throttle
 from modelyard.domains.projects.goals.queries import Goal, find_goal
-from modelyard.domains.projects.queries import Project, find_project
+from modelyard.domains.projects.queries import (
+    KNOWN_TO_CALLER,
+    PROJECTS_OF_CALLER,
+    Project,
+    find_project,
+    projects_with,
+)
 from modelyard.domains.projects.queries import all_visible as visible_projects
 from modelyard.domains.projects.queries import find_all_visible as projects_by_ids
 from modelyard.domains.projects.repository import author_of, ensure_repository
@@ -20,6 +27,8 @@ from modelyard.domains.projects.service import set_run_defaults
 from modelyard.domains.projects.uploads import Uploads
 
 __all__ = [
+    "KNOWN_TO_CALLER",
+    "PROJECTS_OF_CALLER",
     "CodeRepository",
     "Copying",
     "Goal",
@@ -28,6 +37,7 @@ __all__ = [
     "UncopiedDataset",
     "Uploads",
     "author_of",
+    "demand",
     "ensure_repository",
     "find_goal",
     "find_project",
@@ -38,6 +48,7 @@ __all__ = [
     "project_named_by",
     "project_with",
     "projects_by_ids",
+    "projects_with",
     "reading_secret",
     "repositories_of",
     "set_run_defaults",

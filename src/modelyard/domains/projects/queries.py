@@ -8,7 +8,15 @@ import msgspec
 
 from modelyard.domains.organizations import ACCOUNTS
 from modelyard.domains.projects.code_repositories.queries import CodeRepository
-from modelyard.domains.users import Caller, ProjectRole, Right, Visibility, project_rights
+from modelyard.domains.users import (
+    PROJECT_RIGHTS,
+    VISIBILITY_RIGHTS,
+    Caller,
+    ProjectRole,
+    Right,
+    Visibility,
+    project_rights,
+)
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed, Page
 
@@ -104,6 +112,23 @@ def _visible_ids(caller: Caller, newest: str = "") -> str:
         return f"{ids} {newest}"
     return f"""{ids} AND NOT {_OPEN} AND {_OWNED} UNION {ids} AND NOT {_OPEN} AND {_MEMBER}
         UNION ALL ({ids} AND {_OPEN} {newest})"""
+
+
+# For domains whose objects belong to projects, to be joined in one query with theirs: the live projects as rows of
+# `Project`, and which of these rows, `p`, the caller may know of.
+PROJECTS_OF_CALLER = f"{_SELECT} {_LIVE}"
+KNOWN_TO_CALLER = "(p.for_admin OR p.visibility <> 'Private' OR p.roles <> '{}')"
+
+
+def projects_with(caller: Caller, right: Right) -> str:
+    """The ids of the live projects in which the caller has a right, each way in by its index."""
+    ids = f"SELECT p.id FROM projects p WHERE $1::text IS NOT NULL AND $2::boolean = {caller.is_admin} AND {_LIVE}"
+    if caller.is_admin:
+        return ids
+    roles = ", ".join(f"'{role.value}'" for role, rights in PROJECT_RIGHTS.items() if right in rights)
+    ways = [_OWNED, f"p.id = ANY(ARRAY(SELECT m.project_id {_SHARED} AND m.role IN ({roles})))"]
+    ways += [f"p.visibility = '{one.value}'" for one, rights in VISIBILITY_RIGHTS.items() if right in rights]
+    return " UNION ".join(f"{ids} AND {way}" for way in ways)
 
 
 async def find_visible(db: Executor, caller: Caller, project_id: str) -> Project | None:

@@ -181,3 +181,17 @@ async def mounts_of(db: Executor, run_ids: list[str]) -> list[Mount]:
         " ORDER BY m.run_id, m.path",
         run_ids,
     )
+
+
+def snapshots_seen_by(run: str) -> str:
+    """The snapshots that a run (an SQL expression for its id) had mounted, as a jsonb list of their fields.
+
+    Only of datasets in which the caller, $1, has a role; of all for administrators, $2.
+    """
+    grants = f"FROM dataset_grants g WHERE g.dataset_id = d.id AND g.account_id = ANY({ACCOUNTS})"
+    return (
+        "(SELECT coalesce(jsonb_agg(jsonb_build_object('dataset_id', d.id, 'dataset_name', d.name,"
+        " 'snapshot_id', m.snapshot_id) ORDER BY m.path), '[]') FROM dataset_mounts m"
+        f" JOIN datasets d ON d.id = m.dataset_id WHERE m.run_id = {run} AND m.snapshot_id IS NOT NULL"
+        f" AND d.deleted_at IS NULL AND ($2::boolean OR EXISTS (SELECT {grants})))"
+    )

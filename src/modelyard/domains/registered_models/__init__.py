@@ -1,0 +1,29 @@
+"""Registered models: names on the whole deployment for models that runs have made, version by version."""
+
+import re
+
+from modelyard.domains.registered_models.access import (
+    model_by_name,
+    model_with,
+    version_by_number,
+    version_with,
+)
+from modelyard.domains.registered_models.queries import RegisteredModel
+from modelyard.domains.registered_models.versions.queries import ModelVersion
+from modelyard.kit.edge import Rewrite
+
+# Below it stand names of models, which may have slashes.
+NAMES_BELOW = "/api/registeredmodels/"
+# Clients use the operations under this older word, too.
+BETA = Rewrite(None, re.compile(r"^/api/(registeredmodels|registeredmodelstages)/beta(?=/|$)"), r"/api/\1/v1")
+
+__all__ = [
+    "BETA",
+    "NAMES_BELOW",
+    "ModelVersion",
+    "RegisteredModel",
+    "model_by_name",
+    "model_with",
+    "version_by_number",
+    "version_with",
+]
