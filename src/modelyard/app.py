@@ -54,6 +54,8 @@ from modelyard.domains.projects.goals import routes as project_goals
 from modelyard.domains.projects.tags import legacy as project_tags
 from modelyard.domains.registered_models import BETA, NAMES_BELOW
 from modelyard.domains.registered_models import routes as registered_models
+from modelyard.domains.registered_models.protocol import models as tracked_models
+from modelyard.domains.registered_models.protocol import versions as tracked_versions
 from modelyard.domains.registered_models.versions import routes as model_versions
 from modelyard.domains.users import Caller, authenticate, ensure_administrator
 from modelyard.domains.users import legacy as users_legacy
@@ -128,6 +130,8 @@ OPERATIONS = operations_of(
     job_datasets,
     registered_models,
     model_versions,
+    tracked_models,
+    tracked_versions,
     audit_trail,
     experiments,
     tracking_pages,

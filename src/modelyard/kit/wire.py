@@ -1,6 +1,6 @@
 """The shapes every family shares on the wire: envelopes, metadata, the failure body."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self, TypeVar
 
@@ -11,6 +11,8 @@ from modelyard.kit import context
 from modelyard.kit.errors import BadRequest
 
 T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Wire(msgspec.Struct, rename="camel", kw_only=True):
@@ -96,6 +98,11 @@ def present(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
 
+def milliseconds(moment: datetime) -> int:
+    """A moment as whole epoch milliseconds."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
 def epoch_ms(moment: datetime | None) -> int | UnsetType:
     """A moment as epoch milliseconds, the private API's form; absent when null."""
-    return UNSET if moment is None else int(moment.timestamp() * 1000)
+    return UNSET if moment is None else milliseconds(moment)

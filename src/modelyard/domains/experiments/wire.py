@@ -1,10 +1,9 @@
 """Experiments on the wire, as MLflow's clients know them."""
 
-from datetime import datetime
-
 import msgspec
 
 from modelyard.domains.experiments.queries import Experiment
+from modelyard.kit.wire import milliseconds
 
 
 class TagField(msgspec.Struct):
@@ -84,8 +83,3 @@ def experiment_fields(experiment: Experiment) -> ExperimentFields:
         last_update_time=milliseconds(experiment.updated_at),
         tags=[TagField(key, value) for key, value in sorted(experiment.tags.items())],
     )
-
-
-def milliseconds(moment: datetime) -> int:
-    """A moment as whole milliseconds since 1970."""
-    return int(moment.timestamp() * 1000)

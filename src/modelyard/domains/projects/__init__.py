@@ -23,13 +23,15 @@ from modelyard.domains.projects.queries import (
 from modelyard.domains.projects.queries import all_visible as visible_projects
 from modelyard.domains.projects.queries import find_all_visible as projects_by_ids
 from modelyard.domains.projects.repository import author_of, ensure_repository
-from modelyard.domains.projects.service import set_run_defaults
+from modelyard.domains.projects.service import request_access, set_run_defaults
 from modelyard.domains.projects.uploads import Uploads
+from modelyard.domains.projects.wire import CollaboratorRole
 
 __all__ = [
     "KNOWN_TO_CALLER",
     "PROJECTS_OF_CALLER",
     "CodeRepository",
+    "CollaboratorRole",
     "Copying",
     "Goal",
     "Project",
@@ -51,6 +53,7 @@ __all__ = [
     "projects_with",
     "reading_secret",
     "repositories_of",
+    "request_access",
     "set_run_defaults",
     "settle_copies",
     "visible_projects",

@@ -10,6 +10,7 @@ from modelyard.domains.registered_models.access import (
 )
 from modelyard.domains.registered_models.queries import RegisteredModel
 from modelyard.domains.registered_models.versions.queries import ModelVersion
+from modelyard.domains.registered_models.versions.service import refresh_versions_of_run
 from modelyard.kit.edge import Rewrite
 
 # Below it stand names of models, which may have slashes.
@@ -24,6 +25,7 @@ __all__ = [
     "RegisteredModel",
     "model_by_name",
     "model_with",
+    "refresh_versions_of_run",
     "version_by_number",
     "version_with",
 ]

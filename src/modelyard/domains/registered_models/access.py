@@ -1,18 +1,24 @@
 """Guards of registered models and their versions: found by name, through the rule of who sees what."""
 
 import functools
+from typing import Any
 
-from modelyard.domains.projects import demand
+from litestar import Request
+
+from modelyard.domains.experiments import ExperimentRun, visible_run
+from modelyard.domains.projects import Project, demand
 from modelyard.domains.registered_models import queries
 from modelyard.domains.registered_models.queries import RegisteredModel
 from modelyard.domains.registered_models.versions import queries as version_queries
 from modelyard.domains.registered_models.versions.queries import Found, ListedVersions, ModelVersion
 from modelyard.domains.users import Caller, Right
+from modelyard.engines.tracker import Tracker
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database, Executor
 from modelyard.kit.edge import decoded
 from modelyard.kit.errors import NotFound
 from modelyard.kit.paging import Limit, Offset, Page
+from modelyard.kit.wire import Wire, body_as
 
 
 def no_model(name: str) -> NotFound:
@@ -91,6 +97,36 @@ def version_with(*rights: Right) -> Guard:
         return await version_by_number(db, caller, decoded(modelName), version, *rights)
 
     return Guard("model_version", load, rights=rights or (Right.VIEW_JOBS,), scope="project")
+
+
+class _OfRun(Wire):
+    """The part of a body that says which run it is about."""
+
+    experiment_run_id: str
+
+
+@functools.cache
+def run_in_body(*rights: Right) -> Guard:
+    """The guard of operations whose run is the `experimentRunId` of the JSON body: provides `run`."""
+
+    async def load(
+        caller: Caller, db: Database, tracker: Tracker, request: Request[Any, Any, Any]
+    ) -> ExperimentRun:
+        named = body_as(_OfRun, await request.body())
+        return await visible_run(db, tracker, caller, named.experiment_run_id, *rights)
+
+    return Guard("run", load, rights=rights, scope="experiment")
+
+
+async def _load_found_project(caller: Caller, db: Database, projectId: str) -> Project:
+    project = await queries.find_project_or_model_of(db, caller, projectId)
+    if project is None:
+        raise NotFound(f"There is no project with the id {projectId[:100]}, or you may not see it.")
+    return project
+
+
+# The guard of requests for access to a project: one that the caller sees, or sees a model of.
+found_project = Guard("project", _load_found_project, scope="any account")
 
 
 async def _load_versions(

@@ -185,14 +185,14 @@ async def list_names(db: Executor, caller: Caller, wanted: ModelFilter) -> Liste
     return Listed(rows=names, total=total)
 
 
-async def has_discoverable(db: Executor, project_id: str) -> bool:
-    """Whether a live project has a model that everybody sees."""
-    found = await db.value(
-        "SELECT true FROM registered_models m JOIN projects p ON p.id = m.project_id"
-        " WHERE p.id = $1 AND p.archived_at IS NULL AND m.discoverable LIMIT 1",
-        project_id,
-    )
-    return found is True
+async def find_project_or_model_of(db: Executor, caller: Caller, project_id: str) -> Project | None:
+    """The live project with this id, if the caller may know of it or of a discoverable model in it."""
+    return await db.row(
+        Project,
+        f"SELECT p.* FROM ({PROJECTS_OF_CALLER}) p WHERE p.id = $3 AND ({KNOWN_TO_CALLER} OR EXISTS"
+        " (SELECT FROM registered_models m WHERE m.project_id = p.id AND m.discoverable))",
+        caller.id, caller.is_admin, project_id,
+    )  # fmt: skip
 
 
 async def add_model(tx: Transaction, new: NewModel) -> bool:

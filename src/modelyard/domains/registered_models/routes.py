@@ -1,7 +1,8 @@
 """Operations on registered models."""
 
+from modelyard.domains.projects import CollaboratorRole, Project, request_access
 from modelyard.domains.registered_models import queries, service
-from modelyard.domains.registered_models.access import model_with
+from modelyard.domains.registered_models.access import found_project, model_with
 from modelyard.domains.registered_models.queries import ModelFilter, RegisteredModel
 from modelyard.domains.registered_models.wire import (
     PaginatedRegisteredModelNamesV1,
@@ -45,6 +46,12 @@ async def get_registered_models(
         items=[RegisteredModelV1.of(model) for model in found[: wanted.limit]],
         metadata=token_paged(wanted, len(found)),
     )
+
+
+@operation("POST", f"{V1}/access/{{projectId:str}}", guard=found_project, tag=TAG, status=204)
+async def request_project_access(project: Project, caller: Caller, tx: Transaction) -> None:
+    """Ask the owner of a project, or of a model's, to be let in as one who reads."""
+    await request_access(tx, caller, project, CollaboratorRole.RESULTS_CONSUMER, "")
 
 
 @operation("GET", f"{V1}/names", guard=authenticated, tag=TAG)

@@ -251,6 +251,14 @@ async def remove_tag(tx: Transaction, model_id: str, version: int, key: str) -> 
     )  # fmt: skip
 
 
+async def is_there(db: Executor, model_id: str, version: int) -> bool:
+    """Whether a model has a version."""
+    found = await db.value(
+        "SELECT true FROM model_versions WHERE model_id = $1 AND version = $2", model_id, version
+    )
+    return found is True
+
+
 async def put_alias(tx: Transaction, model_id: str, alias: str, version: int) -> None:
     """Points an alias of a model at a version."""
     await tx.execute(

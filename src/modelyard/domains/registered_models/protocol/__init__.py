@@ -1,0 +1,1 @@
+"""The registry half of MLflow's REST protocol, on the same tables and rules as the rest of the domain."""
