@@ -61,3 +61,9 @@ async def put_version(db: Database, model: RegisteredModel, **metrics: float) ->
         )
         await versions.add_version(tx, new)
     return number
+
+
+async def give_role(owner: Person, project: dict[str, Any], person: Person, role: str) -> None:
+    """Gives somebody a role in a project."""
+    body = {"id": person.id, "role": role}
+    await owner.post(f"/api/projects/v1/projects/{project['id']}/collaborators", body)

@@ -9,7 +9,7 @@ from modelyard.kit.db import Database
 from tests.client import Person
 from tests.conftest import Cost
 from tests.domains.projects.conftest import make
-from tests.domains.registered_models.conftest import V1, at, put_model, put_version
+from tests.domains.registered_models.conftest import V1, at, give_role, put_model, put_version
 
 NAMES = [
     "team/churn",
@@ -90,7 +90,7 @@ async def test_roles_in_the_project_decide(
     ada: Person, bob: Person, project: dict[str, Any], role: str, reads: bool, edits: bool
 ) -> None:
     await put_version(ada.modelyard.db, await put_model(ada, project, "churn"))
-    await ada.post(f"/api/projects/v1/projects/{project['id']}/collaborators", {"id": bob.id, "role": role})
+    await give_role(ada, project, bob, role)
     for path in ("", "/versions", "/versions/1"):
         await bob.get(at("churn", path), expect=200 if reads else 403)
     assert await _names(bob) == (["churn"] if reads else [])

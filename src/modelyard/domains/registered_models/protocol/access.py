@@ -89,5 +89,5 @@ async def _load_place(caller: Caller, db: Database, request: HttpRequest) -> Pro
 
 version_by_alias_asked = Guard("model_version", _load_by_alias, rights=(Right.VIEW_JOBS,), scope="registry")
 
-# A new model is in a job's own project, in the one that a tag or the address names, or in the caller's quick-start.
+# A new model is in a job's own project, in the one that a tag or the address names, or in the quick-start.
 new_model = Guard("project", _load_place, rights=(Right.EDIT,), scope="registry")

@@ -8,8 +8,8 @@ from modelyard.domains.users import Caller
 from modelyard.kit.db import Executor
 
 _LATEST = f"""(SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.version), '[]') FROM ({VERSION}
-    JOIN (SELECT l.stage, max(l.version) AS version FROM model_versions l WHERE l.model_id = {{id}} GROUP BY l.stage) l
-    ON v.version = l.version WHERE v.model_id = {{id}}) v)"""
+    WHERE v.model_id = {{id}} AND v.version IN (SELECT max(l.version) FROM model_versions l
+        WHERE l.model_id = {{id}} GROUP BY l.stage)) v)"""
 
 
 class ModelWithLatest(RegisteredModel, frozen=True, kw_only=True):

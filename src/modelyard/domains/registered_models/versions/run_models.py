@@ -84,11 +84,8 @@ async def only_model(tracker: Tracker, run: TrackedRun) -> RunModel:
     if len(found) == 1:
         return found[0]
     listed = ", ".join(f"{one.name or 'the top folder'}{_id_of(one)}" for one in found[:20])
-    what = (
-        f"has several models ({listed})"
-        if found
-        else "has no model: none was logged, and no folder has an MLmodel"
-    )
+    none = "has no model: none was logged, and no folder has an MLmodel file"
+    what = f"has several models ({listed})" if found else none
     raise BadRequest(
         f"The run {run.id} {what}. Name what is to be registered: make the model by"
         " POST /api/2.0/mlflow/registered-models/create, then its version by"

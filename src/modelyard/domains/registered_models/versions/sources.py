@@ -1,6 +1,6 @@
 """Where a client says that the files of a version are: only below runs and logged models that it may see."""
 
-import math
+import sys
 from typing import Self
 from urllib.parse import unquote
 
@@ -46,9 +46,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def values_of(run: TrackedRun) -> tuple[list[VersionMetric], list[VersionParam]]:
-    """What versions keep of a run's values: NaN and the infinities are no numbers of JSON, and are left out."""
+    """What versions keep of a run's values: NaN and the infinities are no numbers of JSON, and are left out.
+
+    The tracker keeps the infinities as the largest numbers there are.
+    """
     numbers = [(one.key, float(one.value), one.timestamp) for one in run.metrics]
-    metrics = [VersionMetric(key, value, at) for key, value, at in numbers if math.isfinite(value)]
+    metrics = [VersionMetric(key, value, at) for key, value, at in numbers if abs(value) < sys.float_info.max]
     return metrics, [VersionParam(one.key, one.value) for one in run.params]
 
 
@@ -95,9 +98,8 @@ class Sources:
     async def _model(self, uri: str, rest: str) -> Source:
         name, slash, version = rest.rpartition("/")
         if slash and version.isdecimal():
-            return _of_version(
-                await version_by_number(self._db, self._caller, name, int(version) if len(version) <= 10 else 0)
-            )
+            number = int(version) if len(version) <= 10 else 0
+            return _of_version(await version_by_number(self._db, self._caller, name, number))
         if slash and version == "latest":
             return _of_version(await version_by_alias(self._db, self._caller, name, version))
         name, at, alias = rest.rpartition("@")
