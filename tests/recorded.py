@@ -11,8 +11,8 @@ CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 # to a run is the tracker's record by itself; its beginning is an event.
 CHANGES_NOTHING = re.compile(
     r"/v4/datasetrw/datasets/[^/]+/snapshot/file"
-    r"|(/mlflow)?/(ajax-)?api/[23]\.0/mlflow/(runs/(?!create)|(experiments|registered-models|model-versions)/search|registered-models/get-latest"
-    r"|logged-models|traces|datasets|scorers|upload-artifact).*"
+    r"|(/mlflow)?/(ajax-)?api/[23]\.0/mlflow/(runs/(?!create)|(experiments|registered-models|model-versions)/search"
+    r"|registered-models/get-latest|logged-models|traces|datasets|scorers|upload-artifact).*"
     r"|(/mlflow)?/(ajax-)?api/2\.0/mlflow-artifacts/.*|/mlflow/projects/[^/]+/[^/]+/api/2\.0/mlflow/experiments/search"
     r"|/mlflow/graphql|/v1/traces"
 )

@@ -12,6 +12,7 @@ from modelyard.domains.users import ProjectRole, Right, Visibility, project_righ
 from tests.client import Modelyard, Person
 from tests.contract.validation import contract
 from tests.domains.projects.conftest import make, tar, upload
+from tests.domains.registered_models.runs import new_run, put_file
 from tests.domains.running import as_
 
 Request = tuple[str, str, dict[str, Any]]
@@ -19,6 +20,7 @@ ROLES: list[ProjectRole | None] = [*ProjectRole, None]
 V1 = "/api/projects/v1/projects"
 BETA = "/api/projects/beta/projects"
 JOBS = "/api/jobs/v1/jobs"
+MODEL = "/api/registeredmodels/v1/m"
 
 BY_ID = {str(handler.operation_id): handler for handler in OPERATIONS}
 IN_PROJECTS = sorted(
@@ -36,6 +38,7 @@ class World:
         self.people: dict[ProjectRole | None, Person] = {}
         self.visibility = Visibility.PRIVATE
         self.project = self.name = self.job = self.commit = self.key = self.organization = self.environment = ""
+        self.run = ""
 
     async def fill(self, visibility: Visibility, *, through_organizations: bool) -> None:
         """Makes the project, gives the roles, and puts something of everything into it."""
@@ -55,6 +58,7 @@ class World:
         listed = await self.owner.get(f"/v1/projects/{self.name}/files/{self.commit}//")
         self.key = next(file["key"] for file in listed["data"] if file["path"] == "main.py")
         self.job = await self.new_job()
+        self.run = await self.new_registered_run()
 
     @property
     def owner_name(self) -> str:
@@ -78,6 +82,17 @@ class World:
         await self.modelyard.db.execute("UPDATE jobs SET status = 'Succeeded' WHERE id = $1", job)
         await self.modelyard.db.execute("DELETE FROM work WHERE subject_id = $1", job)
         return job
+
+    async def new_registered_run(self) -> str:
+        """A run of which the first version of the model `m` is made."""
+        project = {"id": self.project}
+        run = await new_run(self.admin, project)
+        await put_file(self.admin, run, "forest/MLmodel")
+        tags = [{"key": "modelyard.project", "value": self.project}]
+        await self.admin.post("/api/2.0/mlflow/registered-models/create", {"name": "m", "tags": tags})
+        body = {"description": "", "experimentRunId": run, "artifact": "forest"}
+        await self.admin.post(f"{MODEL}/versions", body)
+        return run
 
     async def new_goal(self) -> str:
         """A goal of the project."""
@@ -223,6 +238,14 @@ fixed("startRun", "POST", "/v1/projects/{w.name}/runs", json={"command": ["true"
 fixed("updateProjectResultSettings", "PUT", BETA + "/{w.project}/results-settings", json={"branch": "main"})
 fixed("updateProjectStatus", "PUT", V1 + "/{w.project}/status", json={"status": "active", "isBlocked": False})
 fixed("uploadFile", "PUT", "/v1/projects/{w.name}/notes.txt", content=b"words")
+fixed("getRegisteredModelByName", "GET", MODEL)
+fixed("patchRegisteredModelByName", "PATCH", MODEL, json={"description": "d"})
+fixed("getModelApisFromRegisteredModel", "GET", f"{MODEL}/modelapis")
+fixed("getRegisteredModelVersions", "GET", f"{MODEL}/versions")
+fixed("createRegisteredModelVersionFromRun", "POST", f"{MODEL}/versions",
+      json={"description": "", "experimentRunId": "{w.run}", "artifact": "forest"})  # fmt: skip
+fixed("getRegisteredModelVersion", "GET", f"{MODEL}/versions/1")
+fixed("getModelApisFromRegisteredModelVersion", "GET", f"{MODEL}/versions/1/modelapis")
 fixed("commitArchive", "POST", "/v4/projects/{w.project}/commits", content=tar(("a.txt", b"a")))
 
 
@@ -396,6 +419,7 @@ def test_every_right_that_the_contract_names_is_known() -> None:
     assert named <= set(Right)
 
 
+@pytest.mark.usefixtures("tracking")
 @pytest.mark.parametrize("through_organizations", [False, True], ids=["given to people", "through organizations"])
 @pytest.mark.parametrize("visibility", list(Visibility))
 async def test_each_role_may_do_what_the_table_says(

@@ -14,6 +14,7 @@ from modelyard.cli import (
     files,
     git_credentials,
     jobs,
+    models,
     organizations,
     projects,
     serve,
@@ -40,6 +41,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(projects.app, name="project")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(models.app, name="models")
 app.add_typer(organizations.app, name="org")
 app.add_typer(git_credentials.app, name="git-credential")
 app.add_typer(users.app, name="user")

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Self
 
+from msgspec import UNSET, UnsetType
+
 from modelyard.domains.registered_models.queries import RegisteredModel, VersionMetric
 from modelyard.domains.registered_models.versions.queries import ModelVersion, SeenSnapshot, StoredVersion
 from modelyard.domains.registered_models.wire import Description, RegisteredModelProjectSummaryV1
@@ -136,7 +138,7 @@ class RegisteredModelVersionDetailsV1(Wire):
     owner_username: str
     created_at: datetime
     updated_at: datetime
-    current_stage: str
+    current_stage: str | UnsetType = UNSET
 
     @classmethod
     def of(cls, version: ModelVersion, public_url: str) -> Self:
