@@ -20,6 +20,7 @@ def test_no_token_is_the_first_page() -> None:
 def test_only_a_full_page_has_a_next_one() -> None:
     assert next_token(50, 25, 25) is None
     assert offset_of(next_token(50, 25, 26)) == 75
+    assert next_token(50, 0, 1) is None
 
 
 @pytest.mark.parametrize(

@@ -74,4 +74,4 @@ def offset_of(token: str | None) -> int:
 
 def next_token(offset: int, limit: int, found: int) -> str | None:
     """The token of the next page, when one row more than `limit` was asked for and found."""
-    return page_token(offset + limit) if found > limit else None
+    return page_token(offset + limit) if found > limit > 0 else None

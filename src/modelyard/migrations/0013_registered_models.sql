@@ -39,6 +39,7 @@ CREATE TABLE model_versions (
     PRIMARY KEY (model_id, version)
 );
 CREATE INDEX model_versions_by_run ON model_versions (run_id);
+CREATE INDEX model_versions_by_time ON model_versions (updated_at);
 
 CREATE TABLE model_aliases (
     model_id text NOT NULL,

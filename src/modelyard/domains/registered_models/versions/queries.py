@@ -188,11 +188,16 @@ async def search_versions(db: Executor, caller: Caller, wanted: VersionFilter) -
     prompts = "" if PROMPT in asked.tags else f" AND coalesce(v.tags ->> '{PROMPT}', 'false') <> 'true'"
     order = wanted.order_by or ["last_updated_timestamp DESC"]
     by = ordering(order, SEARCHABLE, "m.name", "v.version DESC")
-    rows = await db.values(
-        f"SELECT to_jsonb(v) || jsonb_build_object('name', m.name) FROM registered_models m"
-        f" JOIN ({VERSION}) v ON v.model_id = m.id"
+    # The window is cut from keys alone: what else is read of a version is not read of those before the window.
+    window = (
+        "SELECT v.model_id, v.version FROM model_versions v JOIN registered_models m ON m.id = v.model_id"
         f" WHERE m.project_id IN ({projects_with(caller, Right.VIEW_JOBS)}) AND {asked.sql}{prompts}"
-        f" ORDER BY {by} LIMIT $3 OFFSET $4",
+        f" ORDER BY {by} LIMIT $3 OFFSET $4"
+    )
+    rows = await db.values(
+        f"SELECT to_jsonb(v) || jsonb_build_object('name', m.name) FROM ({window}) w JOIN ({VERSION}) v"
+        " ON v.model_id = w.model_id AND v.version = w.version JOIN registered_models m ON m.id = w.model_id"
+        f" ORDER BY {by}",
         caller.id, caller.is_admin, wanted.limit + 1, wanted.offset, *asked.arguments,
     )  # fmt: skip
     return msgspec.convert(rows, list[NamedVersion])
