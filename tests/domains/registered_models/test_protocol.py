@@ -182,6 +182,20 @@ async def test_aliases_point_at_versions(ada: Person, project: dict[str, Any]) -
     assert (await ada.get(f"{MODELS}/alias", name="churn", alias="latest"))["model_version"]["version"] == "1"
 
 
+async def test_aliases_set_while_their_version_is_deleted(ada: Person, project: dict[str, Any]) -> None:
+    model = await put_registered(ada, project, "churn")
+    for _ in range(10):
+        number = await put_version(ada.modelyard.db, model)
+        body = {"name": "churn", "version": str(number)}
+        replies = await asyncio.gather(
+            *(ada.request("POST", f"{MODELS}/alias", json=body | {"alias": f"a{place}"}) for place in range(3)),
+            ada.request("DELETE", f"{VERSIONS}/delete", json=body),
+        )
+        assert replies[-1].status_code == 200
+        assert {reply.status_code for reply in replies} <= {200, 404}
+    assert (await ada.get(f"{MODELS}/get", name="churn"))["registered_model"].get("aliases", []) == []
+
+
 async def test_the_latest_versions_are_one_for_each_stage(ada: Person, project: dict[str, Any]) -> None:
     model = await put_registered(ada, project, "churn")
     db = ada.modelyard.db
@@ -345,6 +359,21 @@ async def test_clients_that_register_one_name_at_once_make_one_model(ada: Person
         return str((await _add(ada, "churn", f"runs:/{run_id}/forest"))["model_version"]["version"])
 
     assert sorted(await asyncio.gather(*(register() for _ in range(5)))) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.usefixtures("tracking")
+async def test_what_is_said_of_a_version_has_bounds(ada: Person) -> None:
+    run_id = await new_run(ada)
+    await _create(ada, "churn")
+    for link in ("javascript:alert(1)", "ftp://x", "https://x/\n", "https://" + "x" * 2000):
+        await _add(ada, "churn", f"runs:/{run_id}/x", expect=400, run_link=link)
+    await _add(ada, "churn", f"runs:/{run_id}/x", expect=400, description="d" * 100_001)
+    made = await _add(
+        ada, "churn", f"runs:/{run_id}/x", run_link="https://elsewhere/run", description="d" * 100_000
+    )
+    assert (made["model_version"]["version"], made["model_version"]["run_link"]) == ("1", "https://elsewhere/run")
+    await _send(ada, "PATCH", f"{VERSIONS}/update", 400, name="churn", version="1", description="d" * 100_001)
+    await _send(ada, "PATCH", f"{MODELS}/update", 400, name="churn", description="d" * 100_001)
 
 
 @pytest.mark.usefixtures("tracking")

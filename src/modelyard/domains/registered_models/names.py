@@ -1,10 +1,10 @@
-"""What a registered model may be called."""
+"""What a registered model may be called, and what may be said about it."""
 
 import re
 
 from modelyard.kit.errors import BadRequest
 
-LONGEST = 250
+LONGEST, LONGEST_DESCRIPTION, LONGEST_LINK = 250, 100_000, 2000
 
 # They stand in the place of a name in addresses.
 RESERVED = frozenset({"names", "ui", "access", "versionstages"})
@@ -25,3 +25,19 @@ def checked_name(name: str) -> str:
             f"'{name}' cannot be the name of a model: {', '.join(sorted(RESERVED))} have a meaning in addresses."
         )
     return name
+
+
+def checked_description(words: str) -> str:
+    """The words themselves; raises BadRequest when they are too many."""
+    if len(words) > LONGEST_DESCRIPTION:
+        raise BadRequest(f"A description has at most {LONGEST_DESCRIPTION:,} characters, this one {len(words):,}.")
+    return words
+
+
+def checked_link(link: str) -> str:
+    """The address of a run elsewhere, if any; raises BadRequest for what a browser would not open as a page."""
+    if link and not (
+        link.startswith(("http://", "https://")) and link.isprintable() and len(link) <= LONGEST_LINK
+    ):
+        raise BadRequest(f"run_link is an address that begins with http:// or https://, not '{link[:100]}'.")
+    return link

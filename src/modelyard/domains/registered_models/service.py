@@ -6,7 +6,7 @@ from modelyard.domains.experiments import AlreadyExists, origin_tags
 from modelyard.domains.projects import Project
 from modelyard.domains.registered_models import queries
 from modelyard.domains.registered_models.access import no_model
-from modelyard.domains.registered_models.names import checked_name
+from modelyard.domains.registered_models.names import checked_description, checked_name
 from modelyard.domains.registered_models.queries import NewModel, RegisteredModel
 from modelyard.domains.registered_models.tags import MOST, checked_tags
 from modelyard.domains.users import Caller
@@ -49,7 +49,7 @@ async def create(
         name=checked_name(name),
         project_id=project.id,
         owner_id=caller.id,
-        description=description,
+        description=checked_description(description),
         discoverable=discoverable,
         tags=checked_tags(tags or {}) | origin_tags(project, caller.id, caller.user_name),
     )
@@ -66,7 +66,7 @@ async def describe(
     tx: Transaction, caller: Caller, model: RegisteredModel, description: str | None, discoverable: bool | None
 ) -> None:
     """Replaces the words about a model and who finds it; what is None stays as it is."""
-    words = model.description if description is None else description
+    words = model.description if description is None else checked_description(description)
     found = model.discoverable if discoverable is None else discoverable
     await queries.describe_model(tx, model.id, words, found)
     await events.record(

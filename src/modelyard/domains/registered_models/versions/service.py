@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from modelyard.domains.experiments import mark_registered, on_registered_run_written
 from modelyard.domains.registered_models import queries as models
 from modelyard.domains.registered_models.access import no_model, no_version
+from modelyard.domains.registered_models.names import checked_description, checked_link
 from modelyard.domains.registered_models.queries import RegisteredModel
 from modelyard.domains.registered_models.service import KIND
 from modelyard.domains.registered_models.tags import MOST, checked_tags
@@ -40,13 +41,13 @@ async def register(
     new = NewVersion(
         model_id=model.id,
         version=number,
-        description=description,
+        description=checked_description(description),
         owner_id=caller.id,
         run_id=source.run_id,
         source=source.uri,
         storage_location=source.location,
         logged_model_id=source.logged_model_id,
-        run_link=run_link,
+        run_link=checked_link(run_link),
         tags=given,
         metrics=source.metrics,
         params=source.params,
@@ -75,7 +76,7 @@ async def refresh_versions_of_run(db: Database, run: TrackedRun) -> None:
 
 async def describe(tx: Transaction, caller: Caller, version: ModelVersion, description: str) -> None:
     """Replaces the words about a version."""
-    await queries.describe_version(tx, version.model.id, version.version, description)
+    await queries.describe_version(tx, version.model.id, version.version, checked_description(description))
     await _record(
         tx, caller, version, "changed", description=description, before={"description": version.description}
     )
@@ -83,9 +84,10 @@ async def describe(tx: Transaction, caller: Caller, version: ModelVersion, descr
 
 async def delete(tx: Transaction, caller: Caller, version: ModelVersion) -> None:
     """Removes a version with its aliases; its files stay with the run. Raises NotFound when it is gone."""
+    # The model first, as everywhere: whoever sets an alias holds the model and waits for the version.
+    await models.touch_model(tx, version.model.id)
     if not await queries.delete_version(tx, version.model.id, version.version):
         raise no_version(version.model, version.version)
-    await models.touch_model(tx, version.model.id)
     await _record(tx, caller, version, "deleted", runId=version.run_id, source=version.source)
 
 
@@ -113,6 +115,8 @@ async def set_alias(tx: Transaction, caller: Caller, version: ModelVersion, alia
             "An alias has 1 to 255 letters, digits, dashes and underscores, and is neither 'latest' nor a number"
             f" such as v1; '{alias[:100]}' is not one."
         )
+    if len(version.model.aliases) >= MOST and alias not in version.model.aliases:
+        raise BadRequest(f"The model has {MOST:,} aliases already; delete one first.")
     # With the model locked the version cannot go meanwhile, nor get two aliases of one name.
     if not await models.lock_model(tx, version.model.id) or not await queries.is_there(
         tx, version.model.id, version.version
