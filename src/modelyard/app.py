@@ -41,6 +41,8 @@ from modelyard.domains.jobs import data_routes as job_datasets
 from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
+from modelyard.domains.notifications import routes as notifications
+from modelyard.domains.notifications import set_mail_delivery
 from modelyard.domains.organizations import routes as organizations
 from modelyard.domains.projects import Throttle, Uploads, collaboration, settle_copies
 from modelyard.domains.projects import archives as project_archives
@@ -77,6 +79,7 @@ from modelyard.kit.edge import Edge
 from modelyard.kit.migrations import migrate
 from modelyard.kit.operation import operations_of
 from modelyard.kit.paging import page_of_ten
+from modelyard.mailing import is_mailing
 from modelyard.settings import Settings
 
 COPIES_AT_ONCE = 2
@@ -103,6 +106,7 @@ OPERATIONS = operations_of(
     users_legacy,
     git_credentials,
     organizations,
+    notifications,
     projects,
     projects_legacy,
     project_goals,
@@ -205,6 +209,7 @@ async def _fill(db: Database, git: GitStore, vault: Vault, settings: Settings) -
     await seed_environments(db, vault)
     if settings.admin_api_key:
         await ensure_administrator(db, settings.admin_api_key)
+    await set_mail_delivery(db, is_on=is_mailing(settings))
     await settle_copies(db, git)
 
 

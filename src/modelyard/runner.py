@@ -16,6 +16,7 @@ from modelyard.domains.hardware_tiers import Node, register_node
 from modelyard.domains.jobs.fetching import CodeFetcher
 from modelyard.domains.jobs.run import Tools
 from modelyard.domains.jobs.work import JobWork
+from modelyard.domains.notifications import mail_kinds
 from modelyard.engines.builds.local import LocalBuilder
 from modelyard.engines.compute.local import LocalCompute
 from modelyard.engines.compute.machine import machine
@@ -28,6 +29,7 @@ from modelyard.kit.db import Database, connect
 from modelyard.kit.errors import Unavailable
 from modelyard.kit.migrations import is_current
 from modelyard.kit.work import Worker
+from modelyard.mailing import mailer
 from modelyard.process import DATABASE_DSN, fail, log_to_home, stop_event
 from modelyard.settings import Settings, load_settings
 
@@ -66,9 +68,9 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         max_log_bytes=settings.job_max_log_bytes,
         token_seconds=settings.job_run_token_seconds,
     )
-    worker = Worker(
-        db, dsn, node.name, [JobWork(tools, node).kind, build_kind(db, builder), *dataset_kinds(db, storage)]
-    )
+    kinds = [JobWork(tools, node).kind, build_kind(db, builder), *dataset_kinds(db, storage)]
+    kinds += mail_kinds(db, mailer(settings))
+    worker = Worker(db, dsn, node.name, kinds)
     registering = asyncio.create_task(_keep_registered(db, node))
     log.info("running", node=node.name, cores=node.cores, isolated=compute.isolated)
     try:

@@ -94,6 +94,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "https://HOST/api/v3 of a GitHub Enterprise Server. No git host is configured when empty."
         ),
     ] = ""
+    smtp_host: Annotated[
+        str, Meta(description="Mail server through which notifications are sent; none are mailed when empty.")
+    ] = ""
+    smtp_port: Annotated[Port, Meta(description="Port of the mail server.")] = 587
+    smtp_security: Annotated[
+        Literal["none", "starttls", "tls"],
+        Meta(
+            description="How the connection to the mail server is encrypted: not, after STARTTLS, from its start."
+        ),
+    ] = "starttls"
+    smtp_user: Annotated[
+        str, Meta(description="Account at the mail server; mail is sent without logging in when empty.")
+    ] = ""
+    smtp_password: Annotated[str, Meta(description="Password of that account.")] = ""
+    smtp_from: Annotated[
+        str, Meta(description="E-mail address that notifications come from, such as modelyard@example.org.")
+    ] = ""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")] = (
         "info"
     )
@@ -102,6 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "json"
     log_max_bytes: Annotated[Positive, Meta(description="Size at which a log file is rotated.")] = 20 * 2**20
     log_files_kept: Annotated[Positive, Meta(description="Rotated log files kept of each process.")] = 5
+
+    def __repr__(self) -> str:
+        """Nothing but the home: some settings are secrets, and this may get into a log."""
+        return f"Settings(home={self.home!r})"
 
     @property
     def home_path(self) -> Path:

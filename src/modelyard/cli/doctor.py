@@ -10,6 +10,7 @@ from modelyard.cli.output import out
 from modelyard.engines.compute.machine import machine
 from modelyard.engines.compute.sandbox import isolation_report
 from modelyard.git_hosting import check_git_settings
+from modelyard.mailing import check_mail_settings
 from modelyard.settings import BadSettings, load_settings
 
 _PROGRAMS = {
@@ -24,6 +25,7 @@ def doctor(home: Annotated[str | None, typer.Option(help="Home folder to look at
     try:
         settings = load_settings(home=home)
         check_git_settings(settings)
+        check_mail_settings(settings)
         _good(f"Settings are valid; the home is {settings.home_path}.")
     except BadSettings as wrong:
         _bad(f"Settings: {wrong}")

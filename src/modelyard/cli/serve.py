@@ -19,11 +19,13 @@ def serve(
     """Start the platform and keep it running until Ctrl-C or SIGTERM."""
     # Only this command needs them.
     from modelyard.git_hosting import check_git_settings  # noqa: PLC0415
+    from modelyard.mailing import check_mail_settings  # noqa: PLC0415
     from modelyard.supervisor import CannotStart, supervise  # noqa: PLC0415
 
     try:
         settings = load_settings(home=home, host=host, port=port)
         check_git_settings(settings)
+        check_mail_settings(settings)
         configure_logging("supervisor", level="warning", style=settings.log_format)
         asyncio.run(supervise(settings, lambda url: _announce(url, str(settings.home_path))))
     except (BadSettings, CannotStart) as refusal:

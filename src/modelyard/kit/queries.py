@@ -120,6 +120,11 @@ async def postpone(db: Executor, token: str, seconds: float) -> None:
     )  # fmt: skip
 
 
+async def drop_work(tx: Transaction, kind: str) -> int:
+    """Removes all work of a kind, also what somebody holds; how much there was."""
+    return await tx.execute("DELETE FROM work WHERE kind = $1", kind)
+
+
 async def cancel_work(tx: Transaction, kind: str, subject_id: str) -> bool:
     """Removes work that nobody holds; False when somebody does it or it is done."""
     removed = await tx.execute(

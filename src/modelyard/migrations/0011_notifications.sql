@@ -10,7 +10,17 @@ CREATE TABLE notifications (
     subject    text NOT NULL,
     message    text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    read_at    timestamptz
+    read_at    timestamptz,
+    -- When its mail was taken by the mail server, or why it never will be.
+    mailed_at  timestamptz,
+    mail_problem text
 );
 CREATE INDEX notifications_listed ON notifications (account_id, id DESC);
 CREATE INDEX notifications_unread ON notifications (account_id) WHERE read_at IS NULL;
+
+-- Whether notifications are mailed, too: what the settings of the deployment said when it was started.
+CREATE TABLE mail_delivery (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    is_on    boolean NOT NULL DEFAULT false
+);
+INSERT INTO mail_delivery DEFAULT VALUES;

@@ -21,6 +21,7 @@ _NAMES = {
     "hardwareTier": ("hardware_tiers", "name"),
     "dataset": ("datasets", "name"),
     "experiment": ("experiments", "name"),
+    "notification": ("notifications", "subject"),
     "goal": ("project_goals", "title"),
     "registeredModel": ("registered_models", "name"),
 }

@@ -83,6 +83,16 @@ async def belongs_to(db: Executor, user_id: str, organization_id: str) -> bool:
     return await db.value(sql, user_id, organization_id) is True
 
 
+async def people_of(db: Executor, account_ids: list[str]) -> list[str]:
+    """The living people among these accounts, and those in the organizations among them, each once."""
+    return await db.values(
+        "SELECT u.id FROM users u WHERE u.kind = 'individual' AND u.deactivated_at IS NULL AND (u.id = ANY($1)"
+        " OR u.id = ANY(ARRAY(SELECT m.user_id FROM organization_members m WHERE m.organization_id = ANY($1))))"
+        " ORDER BY u.id",
+        account_ids,
+    )
+
+
 async def lock_members(tx: Transaction, organization_id: str) -> list[Member]:
     """The members of an organization, which nobody else changes until the transaction ends."""
     await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", organization_id)
