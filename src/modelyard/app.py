@@ -58,6 +58,8 @@ from modelyard.domains.registered_models import BETA, NAMES_BELOW
 from modelyard.domains.registered_models import routes as registered_models
 from modelyard.domains.registered_models.protocol import models as tracked_models
 from modelyard.domains.registered_models.protocol import versions as tracked_versions
+from modelyard.domains.registered_models.reviews import routes as model_reviews
+from modelyard.domains.registered_models.stages import routes as model_stages
 from modelyard.domains.registered_models.versions import routes as model_versions
 from modelyard.domains.users import Caller, authenticate, ensure_administrator
 from modelyard.domains.users import legacy as users_legacy
@@ -136,6 +138,8 @@ OPERATIONS = operations_of(
     model_versions,
     tracked_models,
     tracked_versions,
+    model_stages,
+    model_reviews,
     audit_trail,
     experiments,
     tracking_pages,

@@ -21,6 +21,10 @@ _NAMES = {
     "hardwareTier": ("hardware_tiers", "name"),
     "dataset": ("datasets", "name"),
     "experiment": ("experiments", "name"),
+    "modelReview": (
+        "model_reviews",
+        "(SELECT m.name FROM registered_models m WHERE m.id = model_id) || ' ' || version",
+    ),
     "notification": ("notifications", "subject"),
     "goal": ("project_goals", "title"),
     "registeredModel": ("registered_models", "name"),

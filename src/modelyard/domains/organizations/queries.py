@@ -8,9 +8,18 @@ from modelyard.domains.users import OrganizationRole
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Listed, Page
 
-# All accounts that somebody, $1, acts for: what is given to an organization is given to its members.
-ACCOUNTS = """ARRAY(SELECT $1::text UNION ALL
-    SELECT b.organization_id FROM organization_members b WHERE b.user_id = $1)"""
+
+def accounts_of(person: str) -> str:
+    """All accounts that a person (an SQL expression for the id) acts for.
+
+    What is given to an organization is given to its members.
+    """
+    return f"""ARRAY(SELECT {person}::text UNION ALL
+    SELECT b.organization_id FROM organization_members b WHERE b.user_id = {person})"""
+
+
+# Those of the caller, $1.
+ACCOUNTS = accounts_of("$1")
 
 
 class Member(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from modelyard.domains.projects.queries import (
     PROJECTS_OF_CALLER,
     Project,
     find_project,
+    people_with,
     projects_with,
 )
 from modelyard.domains.projects.queries import all_visible as visible_projects
@@ -44,6 +45,7 @@ __all__ = [
     "find_goal",
     "find_project",
     "on_project_copied",
+    "people_with",
     "project_by_id",
     "project_by_name",
     "project_in_body",

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.domains.organizations import ACCOUNTS
+from modelyard.domains.organizations import ACCOUNTS, accounts_of
 from modelyard.domains.projects.code_repositories.queries import CodeRepository
 from modelyard.domains.users import (
     PROJECT_RIGHTS,
@@ -129,6 +129,23 @@ def projects_with(caller: Caller, right: Right) -> str:
     ways = [_OWNED, f"p.id = ANY(ARRAY(SELECT m.project_id {_SHARED} AND m.role IN ({roles})))"]
     ways += [f"p.visibility = '{one.value}'" for one, rights in VISIBILITY_RIGHTS.items() if right in rights]
     return " UNION ".join(f"{ids} AND {way}" for way in ways)
+
+
+async def people_with(db: Executor, project_id: str, right: Right, user_ids: list[str]) -> set[str]:
+    """Those of these accounts that are living people and have a right in a live project."""
+    accounts = accounts_of("u.id")
+    able = await db.values(
+        "SELECT u.id FROM users u JOIN projects p ON p.id = $1"
+        f" WHERE u.id = ANY($2) AND u.kind = 'individual' AND u.deactivated_at IS NULL AND {_LIVE} AND ("
+        f" u.is_admin OR p.visibility = ANY($3) OR p.owner_id = ANY({accounts}) OR EXISTS (SELECT FROM"
+        " project_collaborators m WHERE m.project_id = p.id AND m.role = ANY($4)"
+        f" AND m.account_id = ANY({accounts})))",
+        project_id,
+        user_ids,
+        [one.value for one, rights in VISIBILITY_RIGHTS.items() if right in rights],
+        [one.value for one, rights in PROJECT_RIGHTS.items() if right in rights],
+    )
+    return set(able)
 
 
 async def find_visible(db: Executor, caller: Caller, project_id: str) -> Project | None:

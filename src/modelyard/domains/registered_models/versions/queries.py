@@ -14,6 +14,7 @@ from modelyard.domains.registered_models.queries import (
     VersionMetric,
     VersionParam,
 )
+from modelyard.domains.registered_models.reviews.queries import Review, latest_review
 from modelyard.domains.users import Caller, Right
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.paging import Page
@@ -58,10 +59,14 @@ class SeenSnapshot(msgspec.Struct, frozen=True):
 
 
 class ModelVersion(StoredVersion, frozen=True, kw_only=True):
-    """A version, and its model as the caller sees it. `snapshots` are read of single versions only."""
+    """A version, and its model as the caller sees it.
+
+    `snapshots` and the newest `review` are read of single versions only.
+    """
 
     model: RegisteredModel
     snapshots: list[SeenSnapshot] = []
+    review: Review | None = None
 
 
 class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +127,8 @@ class Found(msgspec.Struct, frozen=True):
 
 async def _find(db: Executor, caller: Caller, name: str, which: str, argument: object) -> Found | None:
     """The model with this name, if the caller may know of it, with the version that `which` and $4 name."""
-    version = f"SELECT v.*, {snapshots_seen_by('v.job_id')} AS snapshots FROM ({VERSION} WHERE {which}) v"
+    beside = f"{snapshots_seen_by('v.job_id')} AS snapshots, {latest_review('v.model_id', 'v.version')} AS review"
+    version = f"SELECT v.*, {beside} FROM ({VERSION} WHERE {which}) v"
     found = await db.value(
         f"SELECT jsonb_build_object('model', to_jsonb(m), 'version', to_jsonb(v)) FROM"
         f" (SELECT {MODEL} {OF_CALLER} AND m.name = $3) m LEFT JOIN LATERAL ({version}) v ON true",

@@ -6,6 +6,7 @@ from typing import Self
 from msgspec import UNSET, UnsetType
 
 from modelyard.domains.registered_models.queries import RegisteredModel, VersionMetric
+from modelyard.domains.registered_models.reviews.wire import RegisteredModelReviewSummaryV1
 from modelyard.domains.registered_models.versions.queries import ModelVersion, SeenSnapshot, StoredVersion
 from modelyard.domains.registered_models.wire import Description, RegisteredModelProjectSummaryV1
 from modelyard.kit.wire import PaginatedMetadataV1, Wire
@@ -139,6 +140,7 @@ class RegisteredModelVersionDetailsV1(Wire):
     created_at: datetime
     updated_at: datetime
     current_stage: str | UnsetType = UNSET
+    review_summary: RegisteredModelReviewSummaryV1 | UnsetType = UNSET
 
     @classmethod
     def of(cls, version: ModelVersion, public_url: str) -> Self:
@@ -155,6 +157,7 @@ class RegisteredModelVersionDetailsV1(Wire):
             created_at=version.created_at,
             updated_at=version.updated_at,
             current_stage=version.stage,
+            review_summary=RegisteredModelReviewSummaryV1.of(version.review) if version.review else UNSET,
         )
 
 
