@@ -9,8 +9,8 @@ from modelyard.kit.db import Database
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 # A chunk of an upload changes nothing of its dataset before the upload is ended, which is recorded. What is logged
 # to a run is the tracker's record by itself; its beginning is an event.
-# What somebody has read of their own feed is not for others to know. Whether a version can come into a stage is only
-# asked with a body.
+# What somebody has read of their own feed is not for others to know. Whether a version can come into a stage is
+# asked with a body, and only asked.
 CHANGES_NOTHING = re.compile(
     r"/v4/datasetrw/datasets/[^/]+/snapshot/file"
     r"|(/mlflow)?/(ajax-)?api/[23]\.0/mlflow/(runs/(?!create)|(experiments|registered-models|model-versions)/search"

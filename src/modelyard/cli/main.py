@@ -15,6 +15,7 @@ from modelyard.cli import (
     git_credentials,
     jobs,
     models,
+    model_reviews,
     notifications,
     organizations,
     projects,
@@ -45,6 +46,7 @@ app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 app.add_typer(organizations.app, name="org")
 app.add_typer(git_credentials.app, name="git-credential")
+app.add_typer(model_reviews.app, name="models")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(users.app, name="user")
 

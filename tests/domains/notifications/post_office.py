@@ -1,6 +1,7 @@
 """A real mail server on this machine, as strict or as broken as a test wants it."""
 
 import asyncio
+import socket
 import ssl
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -36,6 +37,12 @@ class PostOffice:
 
     async def __aexit__(self, *_: object) -> None:
         await self.closes()
+
+    def free_port(self) -> int:
+        """A port that nobody listens on, for a server that is not opened here."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            self.port = listening.getsockname()[1]
+        return self.port
 
     async def opens(self) -> None:
         """Answers, on the port of the time before."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.client import Modelyard, Person
+from tests.domains.projects.test_copies import copy
 from tests.domains.registered_models.conftest import at, put_version
 from tests.domains.registered_models.reviewing import (
     STAGES,
@@ -103,6 +104,12 @@ async def test_contributors_choose_stages_and_readers_do_not(
     await ada.get(f"{STAGES}/{NOBODY}", expect=404)
     await modelyard.stranger().get(path, expect=401)
     await ada.put(path, {"items": [{"name": "x"}]}, expect=400)
+
+
+async def test_a_copy_of_a_project_has_its_stages(ada: Person, project: dict[str, Any]) -> None:
+    await choose(ada, project, "Candidate", "Live")
+    copied = (await copy(ada, project))["project"]
+    assert labels(await ada.get(f"{STAGES}/{copied['id']}")) == ["Candidate", "Live"]
 
 
 async def test_stages_in_use_cannot_vanish(ada: Person, project: dict[str, Any], version: AVersion) -> None:

@@ -42,7 +42,6 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     mailed: bool
     email: str | None
-    name: str
 
 
 _COLUMNS = "id, kind, target_kind, target_id, project_id, subject, message, created_at, read_at"
@@ -101,8 +100,7 @@ async def find_letter(db: Executor, notification_id: str) -> Letter | None:
     """What is mailed of a notification, and where to; None when the account is gone or ended."""
     return await db.row(
         Letter,
-        "SELECT n.id, n.subject, n.message, n.created_at, n.mailed_at IS NOT NULL AS mailed, u.email,"
-        " coalesce(nullif(trim(u.first_name || ' ' || u.last_name), ''), u.user_name) AS name"
+        "SELECT n.id, n.subject, n.message, n.created_at, n.mailed_at IS NOT NULL AS mailed, u.email"
         " FROM notifications n JOIN users u ON u.id = n.account_id"
         " WHERE n.id = $1 AND u.deactivated_at IS NULL",
         notification_id,

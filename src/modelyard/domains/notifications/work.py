@@ -52,7 +52,6 @@ def _written(letter: Letter, address: str) -> Mail:
     return Mail(
         id=letter.id,
         address=address,
-        name=letter.name,
         subject=letter.subject,
         text=letter.message,
         written_at=letter.created_at,

@@ -15,7 +15,6 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     address: str
-    name: str
     subject: str
     text: str
     written_at: datetime

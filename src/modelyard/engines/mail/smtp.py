@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from email.errors import MessageError
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -14,6 +15,7 @@ import msgspec
 from modelyard.engines.mail import Mail, MailDelayed, MailRefused, MailServerAway, is_address
 
 SECONDS = 30.0
+LONGEST_WORD = 60
 
 
 class SmtpMailer(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,19 +81,27 @@ def composed(mail: Mail, sender: str) -> EmailMessage:
     if not is_address(mail.address):
         raise MailRefused("The e-mail address of the account is not one that mail can be sent to.")
     message = EmailMessage()
+    message["From"] = Address("Modelyard", *_parts(sender))
     try:
-        local, _, domain = mail.address.rpartition("@")
-        message["From"] = Address("Modelyard", *_parts(sender))
-        message["To"] = Address(_line(mail.name), local, domain)
-        message["Subject"] = _line(mail.subject)
+        message["To"] = Address("", *_parts(mail.address))
     except (ValueError, MessageError):
         raise MailRefused("The e-mail address of the account is not one that mail can be sent to.") from None
+    message.set_raw("Subject", _folded(_line(mail.subject)))
     message["Date"] = format_datetime(mail.written_at)
     # The same whenever it is sent: who gets it twice can tell.
     message["Message-ID"] = f"<{mail.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content("\n".join(mail.text.splitlines()) + "\n", cte="quoted-printable")
     return message
+
+
+def _folded(subject: str) -> str:
+    """A subject on lines of the length that mail has.
+
+    Left to itself, EmailMessage loses blanks between words that are not ASCII.
+    """
+    plain = subject.isascii() and "=?" not in subject and all(len(one) < LONGEST_WORD for one in subject.split())
+    return Header(subject, None if plain else "utf-8", header_name="Subject").encode()
 
 
 def _parts(address: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from modelyard.domains.projects import Project
+from modelyard.domains.projects import Copying, Project, on_project_copied
 from modelyard.domains.registered_models.access import no_version, version_by_number
 from modelyard.domains.registered_models.queries import RegisteredModel, touch_model
 from modelyard.domains.registered_models.reviews.queries import find_open
@@ -60,6 +60,13 @@ async def set_stages(tx: Transaction, caller: Caller, project: Project, labels: 
         project_id=project.id, stages=stages, before={"stages": before},
     )  # fmt: skip
     return stages
+
+
+@on_project_copied
+async def _copy_stages(tx: Transaction, copying: Copying) -> None:
+    """Has a copy of a project use the stages that the original has chosen."""
+    if own := await queries.own_stages(tx, copying.original.id):
+        await queries.replace_stages(tx, copying.copy.id, own)
 
 
 async def move_to_stage(
