@@ -59,6 +59,7 @@ from modelyard.domains.registered_models import routes as registered_models
 from modelyard.domains.registered_models.protocol import models as tracked_models
 from modelyard.domains.registered_models.protocol import versions as tracked_versions
 from modelyard.domains.registered_models.reviews import routes as model_reviews
+from modelyard.domains.registered_models.stages import protocol as tracked_stages
 from modelyard.domains.registered_models.stages import routes as model_stages
 from modelyard.domains.registered_models.versions import routes as model_versions
 from modelyard.domains.users import Caller, authenticate, ensure_administrator
@@ -139,6 +140,7 @@ OPERATIONS = operations_of(
     tracked_models,
     tracked_versions,
     model_stages,
+    tracked_stages,
     model_reviews,
     audit_trail,
     experiments,

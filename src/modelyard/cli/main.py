@@ -14,8 +14,8 @@ from modelyard.cli import (
     files,
     git_credentials,
     jobs,
-    models,
     model_reviews,
+    models,
     notifications,
     organizations,
     projects,
@@ -43,10 +43,10 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(projects.app, name="project")
 app.add_typer(datasets.app, name="datasets")
+models.app.add_typer(model_reviews.app)
 app.add_typer(models.app, name="models")
 app.add_typer(organizations.app, name="org")
 app.add_typer(git_credentials.app, name="git-credential")
-app.add_typer(model_reviews.app, name="models")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(users.app, name="user")
 

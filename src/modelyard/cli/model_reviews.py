@@ -1,20 +1,20 @@
 """`modelyard models stages`, `move` and `review`: how versions of models come into stages."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import typer
 
 from modelyard.cli.connection import CommandError, Server
 from modelyard.cli.finding import find_account
+from modelyard.cli.models import MODELS, at
 from modelyard.cli.options import Json
 from modelyard.cli.output import as_json, fields, say, table
 
-app = typer.Typer(no_args_is_help=True, help="Registered models.")
+# These are commands of `modelyard models`.
+app = typer.Typer()
 review = typer.Typer(no_args_is_help=True, help="Reviews: all reviewers approve, then the version moves.")
 app.add_typer(review, name="review")
 
-PATH = "/api/registeredmodels/v1"
 DECISIONS = {"approve": "Approved", "request-changes": "RequestChanges"}
 
 Version = Annotated[str, typer.Argument(metavar="MODEL/VERSION", help="A version of a model, such as churn/3.")]
@@ -27,7 +27,7 @@ def stages(version: Version, json: Json = False) -> None:
     """List the stages of a version's project, in the order of promotion."""
     server = Server.find()
     found = server.get(_path(version))
-    path = f"{PATH}/versionstages/{found['project']['id']}"
+    path = f"{MODELS}/versionstages/{found['project']['id']}"
     listed = [one["label"] for one in server.get(path, includeDefaults=True)["items"]]
     current = found["currentStage"]
     known = listed if current in listed else [current, *listed]
@@ -111,7 +111,7 @@ def _path(version: str) -> str:
     model, _, number = version.rpartition("/")
     if not model or not number.isdecimal():
         raise CommandError(f"'{version}' names no version of a model; give MODEL/VERSION, such as churn/3.")
-    return f"{PATH}/{quote(model, safe='')}/versions/{int(number)}"
+    return f"{at(model)}/versions/{int(number)}"
 
 
 def _newest(server: Server, version: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.client import Modelyard, Person
+from tests.domains.projects.conftest import make
 from tests.domains.projects.test_copies import copy
-from tests.domains.registered_models.conftest import at, put_version
+from tests.domains.registered_models.conftest import MLFLOW, at, put_version
 from tests.domains.registered_models.reviewing import (
     STAGES,
     AVersion,
@@ -248,21 +249,70 @@ async def test_the_first_stage_and_discoverable_models_show_nothing_to_strangers
     await version.moves(bob, "Staging", expect=403)
 
 
-async def test_moves_and_choices_of_stages_at_the_same_moment_fit_together(
-    ada: Person, project: dict[str, Any], version: AVersion
-) -> None:
+async def test_moves_and_choices_of_stages_at_the_same_moment_fit_together(ada: Person) -> None:
     for number in range(6):
+        project = await make(ada, f"project-{number}")
+        version = await put_aversion(ada, project, f"model {number}")
         await choose(ada, project, "A", "B")
-        await ada.request("PATCH", version.path, json={"currentStage": "AB"[number % 2]})
+        await version.moves(ada, "A")
         replies = await asyncio.gather(
-            ada.request("PATCH", version.path, json={"currentStage": "BA"[number % 2]}),
-            ada.request("PUT", f"{STAGES}/{project['id']}", json={"items": [{"label": "AB"[number % 2]}]}),
+            ada.request("PATCH", version.path, json={"currentStage": "B"}),
+            ada.request("PUT", f"{STAGES}/{project['id']}", json={"items": [{"label": "A"}]}),
         )
         assert sorted(one.status_code for one in replies) == [200, 400]
-        assert await version.stage(ada) in [*labels(await ada.get(f"{STAGES}/{project['id']}"))]
+        assert await version.stage(ada) in labels(await ada.get(f"{STAGES}/{project['id']}"))
 
 
 async def test_versions_of_one_model_are_in_stages_of_their_own(ada: Person, version: AVersion) -> None:
     second = AVersion(version.model, await put_version(ada.modelyard.db, version.model))
     await version.moves(ada, "Production")
     assert (await version.stage(ada), await second.stage(ada)) == ("Production", "None")
+
+
+async def transition(person: Person, version: AVersion, stage: str, expect: int = 200, **more: Any) -> Any:
+    """Moves a version as MLflow's clients do."""
+    body = {"name": version.model.name, "version": str(version.number), "stage": stage} | more
+    return await person.post(f"{MLFLOW}/model-versions/transition-stage", body, expect=expect)
+
+
+async def test_mlflows_clients_move_versions_by_the_same_rule(
+    ada: Person, bob: Person, project: dict[str, Any], version: AVersion
+) -> None:
+    people = await team(ada, project, grace="contributor", reader="resultsConsumer")
+    moved = (await transition(ada, version, "production"))["model_version"]
+    assert (moved["name"], moved["version"], moved["current_stage"]) == ("team/churn", "1", "Production")
+    assert await version.stage(ada) == "Production"
+    for person in people.values():
+        refused = await transition(person, version, "Staging", expect=403)
+        assert refused["error_code"] == "PERMISSION_DENIED"
+    assert (await transition(bob, version, "Staging", expect=404))["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    assert "'Live'" in (await transition(ada, version, "Live", expect=400))["message"]
+    await version.asks(ada, people["reader"], stage="Archived")
+    assert "is open" in (await transition(ada, version, "Staging", expect=400))["message"]
+
+
+async def test_mlflows_clients_archive_what_was_in_a_stage(
+    ada: Person, project: dict[str, Any], version: AVersion
+) -> None:
+    grace = (await team(ada, project, grace="resultsConsumer"))["grace"]
+    others = [AVersion(version.model, await put_version(ada.modelyard.db, version.model)) for _ in range(3)]
+    for other in others[:2]:
+        await transition(ada, other, "Production")
+    await transition(ada, others[2], "Staging")
+    await transition(ada, version, "Production", archive_existing_versions=True)
+    assert [await one.stage(ada) for one in (version, *others)] == [
+        "Production",
+        "Archived",
+        "Archived",
+        "Staging",
+    ]
+    await transition(ada, others[0], "None", archive_existing_versions=True, expect=400)
+    review = await version.asks(ada, grace, stage="Staging")
+    message = (await transition(ada, others[0], "Production", archive_existing_versions=True, expect=400))[
+        "message"
+    ]
+    assert review.rpartition("/")[2] in message
+    assert await others[0].stage(ada) == "Archived"
+    await ada.patch(review, {"status": "CANCELED"}, expect=204)
+    await transition(ada, others[0], "Production", archive_existing_versions=True)
+    assert [await one.stage(ada) for one in (version, others[0])] == ["Archived", "Production"]

@@ -53,6 +53,14 @@ async def lock_version(tx: Transaction, model_id: str, version: int) -> str | No
     return stage
 
 
+async def others_in_stage(tx: Transaction, model_id: str, version: int, stage: str) -> list[int]:
+    """The versions of a model, beside one, that are in a stage."""
+    return await tx.values(
+        "SELECT version FROM model_versions WHERE model_id = $1 AND version <> $2 AND stage = $3 ORDER BY version",
+        model_id, version, stage,
+    )  # fmt: skip
+
+
 async def set_stage(tx: Transaction, model_id: str, version: int, stage: str) -> None:
     """Moves a version into a stage."""
     await tx.execute(

@@ -15,7 +15,8 @@ from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.errors import BadRequest, Forbidden
 
 # The tracker's own.
-DEFAULT_STAGES = (FIRST_STAGE, "Staging", "Production", "Archived")
+ARCHIVE = "Archived"
+DEFAULT_STAGES = (FIRST_STAGE, "Staging", "Production", ARCHIVE)
 MOST, LONGEST = 50, 100
 
 
@@ -88,6 +89,20 @@ async def move_to_stage(
         await refuse_under_review(tx, version)
         await put_into_stage(tx, caller, version, current, target)
     return await version_by_number(tx, caller, model.name, version.version)
+
+
+async def archive_others(tx: Transaction, caller: Caller, version: ModelVersion) -> None:
+    """Moves the other versions that are in the stage of this one, which has just come there, to the archive.
+
+    Raises BadRequest when the stage is the first or the archive itself, when there is no archive in the project,
+    and while a review of one of them is open.
+    """
+    if version.stage in {FIRST_STAGE, ARCHIVE}:
+        raise BadRequest(f"archive_existing_versions: what is in the stage {version.stage} is not archived.")
+    model = version.model
+    for number in await queries.others_in_stage(tx, model.id, version.version, version.stage):
+        other = await version_by_number(tx, caller, model.name, number)
+        await move_to_stage(tx, caller, model, other, ARCHIVE)
 
 
 async def locked_stage(tx: Transaction, version: ModelVersion) -> str:
