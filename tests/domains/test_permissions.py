@@ -21,6 +21,7 @@ V1 = "/api/projects/v1/projects"
 BETA = "/api/projects/beta/projects"
 JOBS = "/api/jobs/v1/jobs"
 MODEL = "/api/registeredmodels/v1/m"
+STAGES = "/api/registeredmodels/v1/versionstages/{w.project}"
 
 BY_ID = {str(handler.operation_id): handler for handler in OPERATIONS}
 IN_PROJECTS = sorted(
@@ -246,6 +247,11 @@ fixed("createRegisteredModelVersionFromRun", "POST", f"{MODEL}/versions",
       json={"description": "", "experimentRunId": "{w.run}", "artifact": "forest"})  # fmt: skip
 fixed("getRegisteredModelVersion", "GET", f"{MODEL}/versions/1")
 fixed("getModelApisFromRegisteredModelVersion", "GET", f"{MODEL}/versions/1/modelapis")
+fixed("updateRegisteredModelVersion", "PATCH", f"{MODEL}/versions/1", json={"description": "d"})
+fixed("getReviewableModelVersionStages", "GET", f"{MODEL}/versions/1/stages")
+fixed("validateModelVersionStageTransition", "POST", f"{MODEL}/versions/1/stages/validate",
+      json={"targetStage": "Staging"})  # fmt: skip
+fixed("getProjectModelVersionStages", "GET", STAGES)
 fixed("commitArchive", "POST", "/v4/projects/{w.project}/commits", content=tar(("a.txt", b"a")))
 
 
@@ -392,6 +398,23 @@ async def _unlink_dataset(world: World, person: Person) -> Request:
     _, path, options = await _link_dataset(world, person)
     await world.admin.request("POST", path, **options)
     return "DELETE", f"{path}/{options['json']['datasetId']}", {}
+
+
+@fresh("createRegisteredModelReview")
+async def _ask_for_review(world: World, person: Person) -> Request:
+    newest = (await world.admin.get(f"{MODEL}/versions/1")).get("reviewSummary")
+    if newest and newest["status"] == "Open":
+        review = f"{MODEL}/versions/1/reviews/{newest['modelReviewId']}"
+        await world.admin.patch(review, {"status": "CANCELED"}, expect=204)
+    reviewer = world.admin if person is world.owner else world.owner
+    body = {"targetStage": "Staging", "reviewers": [{"userId": reviewer.id}]}
+    return "POST", f"{MODEL}/versions/1/reviews", {"json": body}
+
+
+@fresh("setProjectModelVersionStages")
+async def _choose_stages(world: World, _: Person) -> Request:
+    stages = [{"label": label} for label in ("Staging", "Production", "Archived")]
+    return "PUT", STAGES.format(w=world), {"json": {"items": stages}}
 
 
 @fresh("copyProject")

@@ -39,6 +39,9 @@ async def test_who_finds_a_project_may_ask_for_a_role_and_the_owner_sees_it(ada:
     (event,) = seen["events"]
     assert event["actor"]["name"] == "bob"
     assert event["metadata"]["message"] == "for the audit"
+    (told,) = (await ada.get("/v4/notifications"))["notifications"]
+    assert told["subject"] == "bob asks to be resultsConsumer in ada/findable"
+    assert "for the audit" in told["message"]
     assert "within a day" in (await bob.post(path, {"projectRole": "resultsConsumer"}, expect=400))["message"]
     await bob.post(path, {})
     await let(ada, project, bob, "contributor")

@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from modelyard.domains.notifications import notify
 from modelyard.domains.organizations import belongs_to
 from modelyard.domains.projects import queries
 from modelyard.domains.projects.code_repositories.queries import repositories_of
@@ -246,7 +247,7 @@ async def remove_collaborator(tx: Transaction, caller: Caller, project: Project,
 async def request_access(
     tx: Transaction, caller: Caller, project: Project, role: CollaboratorRole, message: str
 ) -> None:
-    """Tells the owner, by an event, that somebody wants a role.
+    """Tells the owner that somebody wants a role.
 
     Raises BadRequest when the caller has that role's rights already, or has asked for it within a day.
     """
@@ -254,9 +255,16 @@ async def request_access(
         raise BadRequest(f"You have the rights of {role.value} in this project already.")
     if await queries.has_asked_today(tx, project.id, caller.id, role.value):
         raise BadRequest(
-            "You have asked for this role within a day; the owner finds it among the project's events."
+            "You have asked for this role within a day; the owner was told, and finds it in the project's events."
         )
     await events.record(
         tx, caller, "project.accessRequested", "project", project.id,
         project_id=project.id, role=role.value, message=message,
+    )  # fmt: skip
+    subject = f"{caller.user_name} asks to be {role.value} in {project.owner_name}/{project.name}"
+    answer = "Give a role by adding a collaborator to the project."
+    await notify(
+        tx, [project.owner_id], kind="project.accessRequested", subject=subject,
+        message="\n\n".join(part for part in (f"{subject}.", message, answer) if part),
+        target_kind="project", target_id=project.id, project_id=project.id,
     )  # fmt: skip
