@@ -8,6 +8,8 @@ from modelyard.domains.datasets.access import (
     dataset_with,
     snapshot_with,
 )
+from modelyard.domains.datasets.mounts.again import check_data_of
+from modelyard.domains.datasets.mounts.keeping import keep_data_of_run, release_data_of_run
 from modelyard.domains.datasets.mounts.layout import Layout
 from modelyard.domains.datasets.mounts.queries import Mount, mounts_of, snapshots_seen_by
 from modelyard.domains.datasets.mounts.service import DatasetMounter
@@ -24,10 +26,13 @@ __all__ = [
     "Snapshot",
     "SnapshotAccess",
     "Storage",
+    "check_data_of",
     "dataset_by_id",
     "dataset_kinds",
     "dataset_with",
+    "keep_data_of_run",
     "mounts_of",
+    "release_data_of_run",
     "snapshot_with",
     "snapshots_seen_by",
 ]

@@ -17,6 +17,8 @@ from modelyard.kit.ids import new_id
 
 # Durable work: a dataset gets its first content, a snapshot is taken, the bytes of what was deleted go.
 FILL, SNAPSHOT, RECLAIM = "datasets.fill", "datasets.snapshot", "datasets.reclaim"
+# What a run found is to be kept.
+KEEP = "datasets.keep"
 STORE = "store"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -32,6 +32,11 @@ def fill_hold(dataset_id: str) -> str:
     return f"fill:{dataset_id}"
 
 
+def run_hold(run_id: str, root: str) -> str:
+    """The name by which the store keeps content that a run has found, by its root in hex."""
+    return f"run:{root}:{run_id}"
+
+
 async def live_folder(db: Executor, storage: Storage, dataset_id: str) -> LiveFolder:
     """The live files of a dataset, with the content that it is to begin with; every way to them is this one."""
     live = await asyncio.to_thread(storage.folders.live, dataset_id)

@@ -15,6 +15,8 @@ from modelyard.kit.errors import Failure, Unavailable, reason_of
 from modelyard.kit.wire import present
 
 FOLDER = "datasets"
+# Copies of what an earlier run found, for a run that does the same again.
+COPIES = "copies"
 LOCAL, SNAPSHOT = "local", "snapshot"
 
 
@@ -22,7 +24,11 @@ async def mounted(
     mounter: DatasetMounter, job: Job, folder: Path, follower: Follower, *, isolated: bool
 ) -> Layout:
     """Puts the datasets that a job sees into its folder; raises OSError and Failure."""
-    layout = await mounter.mount(job.id, job.started_by_id, job.project_id, follower.prepare)
+    account, say = job.started_by_id, follower.prepare
+    if job.reproduces_id is None:
+        layout = await mounter.mount(job.id, account, job.project_id, say)
+    else:
+        layout = await mounter.mount_again(job.id, account, job.reproduces_id, folder / COPIES, say)
     await asyncio.to_thread(lambda: place(layout, folder, isolated=isolated, git_based=job.is_git_based))
     return layout
 

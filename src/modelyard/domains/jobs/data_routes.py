@@ -18,7 +18,8 @@ class JobDatasetMount(Wire):
     """What a job saw of a dataset, at a path below its datasets folder.
 
     Roots are hashes that name all live files before the job and after it, as those of snapshots do; they are
-    absent where other jobs were writing at the same time.
+    absent where other jobs were writing at the same time. A job that reproduces another one sees a copy. What is
+    `kept` stays in the store whatever becomes of the dataset's files; what is `lost` could not be kept.
     """
 
     dataset_id: str
@@ -26,12 +27,14 @@ class JobDatasetMount(Wire):
     project_id: str
     path: str
     is_writable: bool
+    is_copy: bool
     mounted_at: datetime
     unmounted_at: datetime | UnsetType = UNSET
     snapshot_id: str | UnsetType = UNSET
     snapshot_number: int | UnsetType = UNSET
     root_before: str | UnsetType = UNSET
     root_after: str | UnsetType = UNSET
+    keeping: str | UnsetType = UNSET
 
     @classmethod
     def of(cls, mount: Mount) -> Self:
@@ -42,12 +45,14 @@ class JobDatasetMount(Wire):
             project_id=mount.project_id,
             path=mount.path,
             is_writable=mount.is_writable,
+            is_copy=mount.is_copy,
             mounted_at=mount.mounted_at,
             unmounted_at=present(mount.unmounted_at),
             snapshot_id=present(mount.snapshot_id),
             snapshot_number=present(mount.snapshot_number),
             root_before=present(mount.root_before),
             root_after=present(mount.root_after),
+            keeping=present(mount.keeping),
         )
 
 

@@ -15,13 +15,13 @@ COLUMNS = (
     " u.user_name AS started_by_name, j.launched_by_run_id, j.hardware_tier_id, j.cents_per_minute,"
     " j.environment_id, j.environment_revision_id, j.awaits_build, j.input_commit_id, j.output_commit_id,"
     " j.snapshot_datasets, j.submitted_at, j.started_at, j.completed_at, j.stop_requested, j.node, j.gpus,"
-    " j.exit_code, j.problem, j.domino_stats, j.cpu_seconds, j.peak_memory_bytes, j.repositories"
+    " j.exit_code, j.problem, j.domino_stats, j.cpu_seconds, j.peak_memory_bytes, j.repositories, j.reproduces_id"
 )
 SOURCE = "jobs j JOIN users u ON u.id = j.started_by_id"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A job."""
+    """A job; `reproduces_id` is the one that it does again, with the datasets as that one found them."""
 
     id: str
     project_id: str
@@ -54,6 +54,7 @@ class Job(msgspec.Struct, frozen=True):
     cpu_seconds: float | None
     peak_memory_bytes: int | None
     repositories: list[dict[str, Any]]
+    reproduces_id: str | None
 
     @property
     def code(self) -> list[MountedRepository]:
@@ -88,6 +89,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     input_commit_id: str
     snapshot_datasets: bool
     repositories: list[MountedRepository]
+    reproduces_id: str | None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

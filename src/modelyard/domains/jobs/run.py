@@ -295,7 +295,9 @@ class JobRun:
 
     async def _commit(self, job: Job, project: Project) -> str | None:
         checkout = msgspec.json.decode((self._folder / "checkout.json").read_bytes(), type=Checkout)
-        branch = MAIN if project.results_branch == "main" else f"results/{job.number}"
+        # What is done again must not replace what the project has come to since.
+        on_main = project.results_branch == "main" and job.reproduces_id is None
+        branch = MAIN if on_main else f"results/{job.number}"
         author = await patiently(lambda: author_of(self._db, job.started_by_id, job.started_by_name))
         message = f"Results of job #{job.number}: {job.title or job.command}"
         tree = self._folder / "work"
@@ -330,7 +332,7 @@ class JobRun:
 
     def _clean(self) -> None:
         """Removes what only the living run needed; its log stays."""
-        for name in ("work", "tmp", data.FOLDER, "token", FOLDER):
+        for name in ("work", "tmp", data.FOLDER, data.COPIES, "token", FOLDER):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in ("launch.sh", "checkout.json"):
             (self._folder / name).unlink(missing_ok=True)

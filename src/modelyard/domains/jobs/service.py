@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from modelyard.domains import environments, hardware_tiers
+from modelyard.domains import datasets, environments, hardware_tiers
 from modelyard.domains.environments import BuildState
 from modelyard.domains.hardware_tiers import Tier
 from modelyard.domains.jobs import lifecycle, queries
@@ -24,7 +24,10 @@ KIND = "jobs.run"
 
 
 class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody asks for when starting a job; everything but the command has a default."""
+    """What somebody asks for when starting a job; everything but the command has a default.
+
+    `reproduces_id` is a job whose data this one finds as that one did; the caller may read it, and it is there.
+    """
 
     command: str
     title: str | None = None
@@ -35,6 +38,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     main_reference: Reference | None = None
     repositories: list[MountedRepository] | None = None
     snapshot_datasets: bool = False
+    reproduces_id: str | None = None
 
 
 async def start(db: Database, git: GitStore, caller: Caller, project: Project, wanted: JobRequest) -> Job:
@@ -65,6 +69,7 @@ async def start(db: Database, git: GitStore, caller: Caller, project: Project, w
         input_commit_id=commit_id,
         snapshot_datasets=wanted.snapshot_datasets,
         repositories=repositories,
+        reproduces_id=wanted.reproduces_id,
     )
     async with db.transaction() as tx:
         return await _submit(tx, caller, new, tier)
@@ -78,7 +83,10 @@ async def _submit(tx: Transaction, caller: Caller, new: NewJob, tier: Tier) -> J
     if not awaits_build:
         await hardware_tiers.queue_execution(tx, new.id, "job", tier, caller.id)
     await work.enqueue(tx, KIND, new.id)
-    await events.record(tx, caller, "job.started", "job", new.id, project_id=new.project_id, number=number)
+    again: dict[str, object] = {"reproduces": new.reproduces_id} if new.reproduces_id else {}
+    await events.record(
+        tx, caller, "job.started", "job", new.id, project_id=new.project_id, number=number, **again
+    )
     job = await queries.find_job(tx, new.id)
     assert job is not None  # noqa: S101
     return job
@@ -113,21 +121,42 @@ async def restart(
     db: Database, git: GitStore, caller: Caller, project: Project, job: Job, *, original_commit: bool
 ) -> Job:
     """Submits a job once more: with the very files, code and revision it had, or with the newest of each."""
-    return await start(
-        db,
-        git,
-        caller,
-        project,
-        JobRequest(
-            command=job.command,
-            title=job.title,
-            commit_id=job.input_commit_id if original_commit else None,
-            hardware_tier=job.hardware_tier_id,
-            environment_id=job.environment_id,
-            environment_revision=f"SomeRevision({job.environment_revision_id})" if original_commit else None,
-            repositories=pinned(job.code) if original_commit else None,
-            snapshot_datasets=job.snapshot_datasets,
-        ),
+    wanted = _again(job)
+    if not original_commit:
+        wanted = msgspec.structs.replace(wanted, commit_id=None, environment_revision=None, repositories=None)
+    return await start(db, git, caller, project, wanted)
+
+
+async def reproduce(
+    db: Database, git: GitStore, storage: datasets.Storage, caller: Caller, project: Project, job: Job, title: str
+) -> Job:
+    """Submits a job that does another one again, with all that it stood on: files, code, revision, tier, data.
+
+    Of a job that is a reproduction itself its original is done again. Raises BadRequest for what is not there
+    any more or was not recorded, and Forbidden for datasets that the caller may not read.
+    """
+    if not job.is_completed:
+        raise BadRequest(f"Job #{job.number} has not ended yet; reproduce it when it has.")
+    unknown = [one.name for one in job.code if one.commit_id is None]
+    if unknown:
+        raise BadRequest(f"It is not known at which commit job #{job.number} saw {', '.join(unknown)}.")
+    original_id = job.reproduces_id or job.id
+    await datasets.check_data_of(db, storage, caller.id, original_id)
+    again = msgspec.structs.replace(_again(job), title=title, reproduces_id=original_id)
+    return await start(db, git, caller, project, again)
+
+
+def _again(job: Job) -> JobRequest:
+    """The job once more, with the very files, code and revision that it had."""
+    return JobRequest(
+        command=job.command,
+        title=job.title,
+        commit_id=job.input_commit_id,
+        hardware_tier=job.hardware_tier_id,
+        environment_id=job.environment_id,
+        environment_revision=f"SomeRevision({job.environment_revision_id})",
+        repositories=pinned(job.code),
+        snapshot_datasets=job.snapshot_datasets,
     )
 
 

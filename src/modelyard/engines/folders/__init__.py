@@ -138,6 +138,10 @@ class Views(Protocol):
         """The folders of views, by their names; those that are missing are made from their roots."""
         ...
 
+    def copy(self, root: Key, place: Path, live: LiveFolder) -> None:
+        """Makes a tree into a writable folder at a place of the caller's, whatever is there."""
+        ...
+
     def has(self, dataset_id: str, name: str) -> bool:
         """Whether a view is made already."""
         ...

@@ -43,6 +43,12 @@ class LocalViews:
                     made[name] = Sibling(roots[name], place)
         return places
 
+    def copy(self, root: Key, place: Path, live: LiveFolder) -> None:
+        """Makes a tree into a writable folder at a place of the caller's, whatever is there."""
+        remove(place)
+        with self._store.reading() as store:
+            make(store.read, root, place, None, clone=live.clone, writable=True)
+
     def has(self, dataset_id: str, name: str) -> bool:
         """Whether a view is made already."""
         return (self._folder / dataset_id / name).exists()

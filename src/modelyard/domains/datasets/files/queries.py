@@ -64,7 +64,7 @@ async def begin_restoring(tx: Transaction, dataset_id: str) -> bool:
     begun = await tx.execute(
         "UPDATE datasets SET restoring_since = now(), may_have_changed = true WHERE id = $1"
         " AND NOT EXISTS (SELECT FROM dataset_mounts WHERE dataset_id = $1 AND snapshot_id IS NULL"
-        " AND unmounted_at IS NULL)",
+        " AND NOT is_copy AND unmounted_at IS NULL)",
         dataset_id,
     )
     return begun == 1

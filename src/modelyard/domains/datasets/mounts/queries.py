@@ -48,10 +48,16 @@ class NewMount(msgspec.Struct, frozen=True, kw_only=True):
     dataset_id: str
     snapshot_id: str | None
     is_writable: bool
+    tags: list[str] = []
+    is_copy: bool = False
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has or had mounted; roots name live files before the run and after it, in hex."""
+    """What a run has or had mounted; roots name live files before the run and after it, in hex.
+
+    `tags` are those by which a run found a snapshot, too. `is_copy`: the run had a copy of its own. `keeping`:
+    whether the store is to keep what the run found (wanted, kept or lost); None when nobody asked for it.
+    """
 
     run_id: str
     path: str
@@ -62,10 +68,27 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     is_writable: bool
     snapshot_id: str | None
     snapshot_number: int | None
+    snapshot_status: str | None
+    snapshot_root: str | None
+    tags: list[str]
+    is_copy: bool
+    keeping: str | None
     root_before: str | None
     root_after: str | None
     mounted_at: datetime
     unmounted_at: datetime | None
+
+    @property
+    def root(self) -> str | None:
+        """The hash that names what the run found, in hex; None where others were writing just then."""
+        return self.root_before if self.snapshot_id is None else self.snapshot_root
+
+
+class KeptContent(msgspec.Struct, frozen=True):
+    """What the store keeps of a dataset because a run has found it there."""
+
+    run_id: str
+    root: str
 
 
 async def mountable(db: Executor, account_id: str, project_id: str) -> list[Mountable]:
@@ -104,7 +127,7 @@ async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> No
     has waited for the folder's lock before: restoring is done, or was killed.
     """
     # In order, so that runs that start at the same moment do not wait for each other crosswise.
-    ids = sorted({mount.dataset_id for mount in mounts if mount.snapshot_id is None})
+    ids = sorted({mount.dataset_id for mount in mounts if mount.snapshot_id is None and not mount.is_copy})
     restoring = await tx.values(
         "SELECT restoring_since > now() - interval '10 minutes' FROM datasets WHERE id = ANY($1)"
         " ORDER BY id FOR UPDATE",
@@ -119,14 +142,17 @@ async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> No
         sorted(mount.snapshot_id for mount in mounts if mount.snapshot_id),
     )
     await tx.execute(
-        "INSERT INTO dataset_mounts (run_id, path, dataset_id, snapshot_id, is_writable)"
-        " SELECT $1, m.* FROM unnest($2::text[], $3::text[], $4::text[], $5::boolean[]) AS m"
+        "INSERT INTO dataset_mounts (run_id, path, dataset_id, snapshot_id, is_writable, tags, is_copy)"
+        " SELECT $1, m.* FROM unnest($2::text[], $3::text[], $4::text[], $5::boolean[], $6::jsonb[],"
+        " $7::boolean[]) AS m"
         " ON CONFLICT (run_id, path) DO NOTHING",
         run_id,
         [mount.path for mount in mounts],
         [mount.dataset_id for mount in mounts],
         [mount.snapshot_id for mount in mounts],
         [mount.is_writable for mount in mounts],
+        [mount.tags for mount in mounts],
+        [mount.is_copy for mount in mounts],
     )
 
 
@@ -148,7 +174,7 @@ async def suspect(tx: Transaction, run_id: str) -> None:
     """Has all live files that a run sees looked through before they are relied on again."""
     await tx.execute(
         "UPDATE datasets SET may_have_changed = true WHERE id IN (SELECT dataset_id FROM dataset_mounts"
-        " WHERE run_id = $1 AND snapshot_id IS NULL AND unmounted_at IS NULL)",
+        " WHERE run_id = $1 AND snapshot_id IS NULL AND NOT is_copy AND unmounted_at IS NULL)",
         run_id,
     )
 
@@ -175,7 +201,8 @@ async def mounts_of(db: Executor, run_ids: list[str]) -> list[Mount]:
         Mount,
         "SELECT m.run_id, m.path, m.dataset_id, d.name AS dataset_name, d.project_id,"
         " d.deleted_at IS NOT NULL AS is_deleted, m.is_writable,"
-        " m.snapshot_id, s.number AS snapshot_number, m.root_before, m.root_after, m.mounted_at, m.unmounted_at"
+        " m.snapshot_id, s.number AS snapshot_number, s.status AS snapshot_status, s.root AS snapshot_root,"
+        " m.tags, m.is_copy, m.keeping, m.root_before, m.root_after, m.mounted_at, m.unmounted_at"
         " FROM dataset_mounts m JOIN datasets d ON d.id = m.dataset_id"
         " LEFT JOIN dataset_snapshots s ON s.id = m.snapshot_id WHERE m.run_id = ANY($1)"
         " ORDER BY m.run_id, m.path",
@@ -194,4 +221,50 @@ def snapshots_seen_by(run: str) -> str:
         " 'snapshot_id', m.snapshot_id) ORDER BY m.path), '[]') FROM dataset_mounts m"
         f" JOIN datasets d ON d.id = m.dataset_id WHERE m.run_id = {run} AND m.snapshot_id IS NOT NULL"
         f" AND d.deleted_at IS NULL AND ($2::boolean OR EXISTS (SELECT {grants})))"
+    )
+
+
+async def roles_in(db: Executor, account_id: str, dataset_ids: list[str]) -> dict[str, list[str]]:
+    """The roles that an account has, by dataset; also those through organizations."""
+    rows = await db.rows(
+        dict,
+        "SELECT g.dataset_id, array_agg(g.role) AS roles FROM dataset_grants g"
+        f" WHERE g.account_id = ANY({ACCOUNTS}) AND g.dataset_id = ANY($2) GROUP BY g.dataset_id",
+        account_id, dataset_ids,
+    )  # fmt: skip
+    return {row["dataset_id"]: row["roles"] for row in rows}
+
+
+async def want_kept(tx: Transaction, run_id: str) -> int:
+    """Asks that what a run found be kept, as far as it is known what that was and nobody has asked; how much."""
+    return await tx.execute(
+        "UPDATE dataset_mounts SET keeping = 'wanted' WHERE run_id = $1 AND keeping IS NULL"
+        " AND (snapshot_id IS NOT NULL OR root_before IS NOT NULL)",
+        run_id,
+    )
+
+
+async def set_keeping(tx: Transaction, run_id: str, path: str, keeping: str) -> None:
+    """Notes whether what a run found at a path could be kept; not where nobody asks for it any more."""
+    await tx.execute(
+        "UPDATE dataset_mounts SET keeping = $3 WHERE run_id = $1 AND path = $2 AND keeping IS NOT NULL",
+        run_id, path, keeping,
+    )  # fmt: skip
+
+
+async def end_keeping(tx: Transaction, run_id: str) -> int:
+    """Notes that what a run found need not be kept any more; how much that was."""
+    return await tx.execute(
+        "UPDATE dataset_mounts SET keeping = NULL WHERE run_id = $1 AND keeping IS NOT NULL", run_id
+    )
+
+
+async def kept(db: Executor) -> list[KeptContent]:
+    """All that is or is to be kept because runs have found it; not of datasets that are deleted."""
+    return await db.rows(
+        KeptContent,
+        "SELECT DISTINCT m.run_id, coalesce(s.root, m.root_before) AS root FROM dataset_mounts m"
+        " JOIN datasets d ON d.id = m.dataset_id LEFT JOIN dataset_snapshots s ON s.id = m.snapshot_id"
+        " WHERE m.keeping IN ('wanted', 'kept') AND d.deleted_at IS NULL"
+        " AND coalesce(s.root, m.root_before) IS NOT NULL",
     )

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from modelyard.domains.datasets.files import service as files
 from modelyard.domains.datasets.mounts import queries
+from modelyard.domains.datasets.mounts.again import mount_again
 from modelyard.domains.datasets.mounts.layout import (
     Layout,
     MountedFolder,
@@ -66,6 +68,12 @@ class DatasetMounter:
             await self._mount(layout, run_id, dataset, names[dataset.id], project_id, found[dataset.id], say)
         return layout
 
+    async def mount_again(
+        self, run_id: str, account_id: str, original_id: str, copies: Path, say: Callable[[str], None]
+    ) -> Layout:
+        """What a run sees that is to find what another one found; its copies go into a folder of its own."""
+        return await mount_again(self._db, self._storage, run_id, account_id, original_id, copies, say)
+
     async def unmount(self, run_id: str, *, take_snapshots: bool, account_id: str) -> list[str]:
         """Notes what a run has left of the live files, and takes snapshots of those it could write to.
 
@@ -110,7 +118,11 @@ class DatasetMounter:
         new = [NewMount(path=path, dataset_id=dataset.id, snapshot_id=None, is_writable=writable)]
         new += [
             NewMount(
-                path=snapshot_path(name, one.number), dataset_id=dataset.id, snapshot_id=one.id, is_writable=False
+                path=snapshot_path(name, one.number),
+                dataset_id=dataset.id,
+                snapshot_id=one.id,
+                is_writable=False,
+                tags=one.tags,
             )
             for one in taken
         ]

@@ -8,9 +8,10 @@ from functools import partial
 import msgspec
 
 from modelyard.domains.datasets import lifecycle
+from modelyard.domains.datasets.mounts import queries as mounts
 from modelyard.domains.datasets.snapshots import queries
 from modelyard.domains.datasets.snapshots.queries import Doomed
-from modelyard.domains.datasets.storage import Storage, fill_hold, snapshot_hold
+from modelyard.domains.datasets.storage import Storage, fill_hold, run_hold, snapshot_hold
 from modelyard.engines.blobs import Collected
 from modelyard.kit import events
 from modelyard.kit.db import Database
@@ -79,12 +80,16 @@ async def _remove_snapshot(db: Database, storage: Storage, snapshot: Doomed) -> 
 
 
 async def _stale(db: Database, storage: Storage) -> Callable[[str], bool]:
-    """Tells the holds that nothing needs: their rows are gone, or were never written."""
+    """Tells the holds that nothing needs: their rows are gone, or were never written.
+
+    The rows of what runs have found are written before their holds, which so need not be young.
+    """
     snapshots, datasets, filling = await queries.holding(db)
     needed = (
         {snapshot_hold(one) for one in snapshots}
         | {storage.folders.hold(one) for one in datasets}
         | {fill_hold(one) for one in filling}
+        | {run_hold(one.run_id, one.root) for one in await mounts.kept(db)}
     )
     young = int((time.time() - _YOUNG_SECONDS) * 1000)
 

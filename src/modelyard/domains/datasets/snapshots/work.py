@@ -1,4 +1,6 @@
-"""Datasets as durable work of a runner: snapshots are taken, new ones filled, bytes of deleted ones given back."""
+"""Datasets as durable work of a runner: snapshots are taken, new ones filled, what runs found is kept, the
+bytes of what was deleted are given back.
+"""
 
 import errno
 
@@ -6,8 +8,10 @@ import structlog
 
 from modelyard.domains.datasets import lifecycle, queries
 from modelyard.domains.datasets.files import service as files
+from modelyard.domains.datasets.mounts import queries as mounts
+from modelyard.domains.datasets.mounts.keeping import WANTED, keep
 from modelyard.domains.datasets.queries import Snapshot
-from modelyard.domains.datasets.service import FILL, RECLAIM, SNAPSHOT, STORE
+from modelyard.domains.datasets.service import FILL, KEEP, RECLAIM, SNAPSHOT, STORE
 from modelyard.domains.datasets.snapshots import queries as snapshots
 from modelyard.domains.datasets.snapshots.reclaiming import reclaim
 from modelyard.domains.datasets.snapshots.service import activate
@@ -32,6 +36,7 @@ def dataset_kinds(db: Database, storage: Storage) -> list[Kind]:
     return [
         oldest_first(db, SNAPSHOT, AT_ONCE, doer.take_snapshot),
         oldest_first(db, FILL, AT_ONCE, doer.fill),
+        oldest_first(db, KEEP, AT_ONCE, doer.keep),
         oldest_first(db, RECLAIM, 1, doer.reclaim),
     ]
 
@@ -64,6 +69,13 @@ class _DatasetWork:
     async def fill(self, lease: Lease) -> None:
         """Gives a new dataset the content that it is to begin with."""
         await live_folder(self._db, self._storage, lease.subject_id)
+        async with applying(self._db, lease, finish=True):
+            pass
+
+    async def keep(self, lease: Lease) -> None:
+        """Keeps what a run found in datasets."""
+        found = await mounts.mounts_of(self._db, [lease.subject_id])
+        await keep(self._db, self._storage, [one for one in found if one.keeping == WANTED])
         async with applying(self._db, lease, finish=True):
             pass
 
