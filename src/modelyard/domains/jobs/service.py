@@ -83,10 +83,10 @@ async def _submit(tx: Transaction, caller: Caller, new: NewJob, tier: Tier) -> J
     if not awaits_build:
         await hardware_tiers.queue_execution(tx, new.id, "job", tier, caller.id)
     await work.enqueue(tx, KIND, new.id)
-    again: dict[str, object] = {"reproduces": new.reproduces_id} if new.reproduces_id else {}
+    details: dict[str, object] = {"reproduces": new.reproduces_id} if new.reproduces_id else {}
     await events.record(
-        tx, caller, "job.started", "job", new.id, project_id=new.project_id, number=number, **again
-    )
+        tx, caller, "job.started", "job", new.id, project_id=new.project_id, number=number, **details
+    )  # fmt: skip
     job = await queries.find_job(tx, new.id)
     assert job is not None  # noqa: S101
     return job

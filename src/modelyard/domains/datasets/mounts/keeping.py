@@ -33,7 +33,7 @@ async def release_data_of_run(tx: Transaction, run_id: str) -> None:
 
 
 async def keep(db: Database, storage: Storage, mounts: list[Mount]) -> list[Mount]:
-    """Keeps what a run found, where that is wanted and can be done; those of these mounts whose content is lost."""
+    """Keeps what a run found, where that is wanted; those of these mounts whose content nobody has any more."""
     found: dict[str | None, bool] = {}
     for mount in mounts:
         if not found.get(mount.root):

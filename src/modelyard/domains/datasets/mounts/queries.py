@@ -143,17 +143,10 @@ async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> No
     )
     await tx.execute(
         "INSERT INTO dataset_mounts (run_id, path, dataset_id, snapshot_id, is_writable, tags, is_copy)"
-        " SELECT $1, m.* FROM unnest($2::text[], $3::text[], $4::text[], $5::boolean[], $6::jsonb[],"
-        " $7::boolean[]) AS m"
-        " ON CONFLICT (run_id, path) DO NOTHING",
-        run_id,
-        [mount.path for mount in mounts],
-        [mount.dataset_id for mount in mounts],
-        [mount.snapshot_id for mount in mounts],
-        [mount.is_writable for mount in mounts],
-        [mount.tags for mount in mounts],
-        [mount.is_copy for mount in mounts],
-    )
+        " SELECT $1, m.* FROM jsonb_to_recordset($2) AS m(path text, dataset_id text, snapshot_id text,"
+        " is_writable boolean, tags jsonb, is_copy boolean) ON CONFLICT (run_id, path) DO NOTHING",
+        run_id, mounts,
+    )  # fmt: skip
 
 
 async def remove_mount(db: Executor, run_id: str, path: str) -> None:

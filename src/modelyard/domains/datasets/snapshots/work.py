@@ -1,6 +1,4 @@
-"""Datasets as durable work of a runner: snapshots are taken, new ones filled, what runs found is kept, the
-bytes of what was deleted are given back.
-"""
+"""Datasets as durable work of a runner: what they are and were is taken, filled in, kept, and given back."""
 
 import errno
 
