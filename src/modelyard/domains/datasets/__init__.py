@@ -13,7 +13,7 @@ from modelyard.domains.datasets.mounts.keeping import keep_data_of_run, release_
 from modelyard.domains.datasets.mounts.layout import Layout
 from modelyard.domains.datasets.mounts.queries import Mount, mounts_of, snapshots_seen_by
 from modelyard.domains.datasets.mounts.service import DatasetMounter
-from modelyard.domains.datasets.queries import Dataset, Snapshot
+from modelyard.domains.datasets.queries import Dataset, Snapshot, readable_among
 from modelyard.domains.datasets.snapshots.work import dataset_kinds
 from modelyard.domains.datasets.storage import Storage
 
@@ -32,6 +32,7 @@ __all__ = [
     "dataset_with",
     "keep_data_of_run",
     "mounts_of",
+    "readable_among",
     "release_data_of_run",
     "snapshot_with",
     "snapshots_seen_by",

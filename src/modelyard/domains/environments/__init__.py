@@ -9,6 +9,7 @@ from modelyard.domains.environments.builds import (
     place_of,
 )
 from modelyard.domains.environments.choice import RevisionChoice, environment_for_job
+from modelyard.domains.environments.queries import RevisionIdentity, identity_of
 from modelyard.domains.environments.seeds import seed_environments
 from modelyard.domains.environments.work import build_kind
 
@@ -16,11 +17,13 @@ __all__ = [
     "BuildState",
     "BuiltRevision",
     "RevisionChoice",
+    "RevisionIdentity",
     "build_kind",
     "built_revision",
     "ensure_building",
     "environment_for_job",
     "finished_builds",
+    "identity_of",
     "place_of",
     "seed_environments",
 ]

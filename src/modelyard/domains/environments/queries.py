@@ -1,5 +1,6 @@
 """SQL of environments, their revisions and build logs."""
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -148,6 +149,35 @@ async def add_revision(tx: Transaction, new: NewRevision) -> Revision:
     )
     assert revision is not None  # noqa: S101
     return revision
+
+
+class RevisionIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """What a revision is known by: its environment, its base image, and the packages that it was locked to."""
+
+    environment_id: str
+    environment_name: str
+    revision_id: str
+    number: int
+    image: str
+    lock: str | None
+
+    @property
+    def lock_hash(self) -> str | None:
+        """The SHA-256 of the locked packages, in hex; None while the revision is not built."""
+        return None if self.lock is None else hashlib.sha256(self.lock.encode()).hexdigest()
+
+
+async def identity_of(
+    db: Executor, revision_id: str, account_id: str, *, is_admin: bool
+) -> RevisionIdentity | None:
+    """What a revision is known by, when the account may see its environment."""
+    return await db.row(
+        RevisionIdentity,
+        "SELECT e.id AS environment_id, e.name AS environment_name, r.id AS revision_id, r.number, r.image, r.lock"
+        f" FROM environment_revisions r JOIN environments e ON e.id = r.environment_id"
+        f" WHERE r.id = $3 AND {_VISIBLE}",
+        account_id, is_admin, revision_id,
+    )  # fmt: skip
 
 
 async def find_revision(db: Executor, revision_id: str) -> Revision | None:

@@ -30,7 +30,10 @@ class Param(msgspec.Struct, frozen=True):
 
 
 class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as the tracker knows it, with the last value of each metric; times in epoch milliseconds."""
+    """A run as the tracker knows it, with the last value of each metric; times in epoch milliseconds.
+
+    `model_inputs` are the ids of the logged models that it has used, `model_outputs` of those that it made.
+    """
 
     id: str
     experiment_id: str
@@ -43,6 +46,8 @@ class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
     metrics: list[Metric]
     params: list[Param]
     tags: dict[str, str]
+    model_inputs: list[str] = []
+    model_outputs: list[str] = []
 
 
 class LoggedModel(msgspec.Struct, frozen=True, kw_only=True):

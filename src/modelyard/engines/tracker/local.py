@@ -115,6 +115,8 @@ class LocalTracker:
             metrics=data.metrics,
             params=data.params,
             tags={tag.key: tag.value for tag in data.tags},
+            model_inputs=[one.model_id for one in answer.run.inputs.model_inputs],
+            model_outputs=[one.model_id for one in answer.run.outputs.model_outputs],
         )
 
     async def logged_model(self, model_id: str) -> LoggedModel:
@@ -225,9 +227,23 @@ class _RunData(msgspec.Struct):
     tags: list[_Tag] = []
 
 
+class _ModelId(msgspec.Struct):
+    model_id: str
+
+
+class _Inputs(msgspec.Struct):
+    model_inputs: list[_ModelId] = []
+
+
+class _Outputs(msgspec.Struct):
+    model_outputs: list[_ModelId] = []
+
+
 class _Run(msgspec.Struct):
     info: _RunInfo
     data: _RunData = msgspec.field(default_factory=_RunData)
+    inputs: _Inputs = msgspec.field(default_factory=_Inputs)
+    outputs: _Outputs = msgspec.field(default_factory=_Outputs)
 
 
 class _RunReply(msgspec.Struct):
