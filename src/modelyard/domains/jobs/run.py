@@ -30,7 +30,7 @@ from modelyard.domains.jobs.launch import (
     variables,
 )
 from modelyard.domains.jobs.queries import Job, Outcome
-from modelyard.domains.jobs.results import read_stats
+from modelyard.domains.jobs.results import read_stats, results_of
 from modelyard.domains.jobs.token import TokenKeeper
 from modelyard.domains.projects import Project, author_of, find_project
 from modelyard.domains.users import revoke_run_tokens
@@ -299,7 +299,7 @@ class JobRun:
         on_main = project.results_branch == "main" and job.reproduces_id is None
         branch = MAIN if on_main else f"results/{job.number}"
         author = await patiently(lambda: author_of(self._db, job.started_by_id, job.started_by_name))
-        message = f"Results of job #{job.number}: {job.title or job.command}"
+        message = f"{results_of(job)}: {job.title or job.command}"
         tree = self._folder / "work"
         return await asyncio.to_thread(
             self._tools.git.commit_results, job.project_id, checkout, tree, author, message, branch

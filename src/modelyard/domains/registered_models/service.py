@@ -8,6 +8,8 @@ from modelyard.domains.registered_models import queries
 from modelyard.domains.registered_models.access import no_model
 from modelyard.domains.registered_models.names import checked_description, checked_name
 from modelyard.domains.registered_models.queries import NewModel, RegisteredModel
+from modelyard.domains.registered_models.reproductions.data import release_data_of_jobs
+from modelyard.domains.registered_models.reproductions.queries import jobs_of_model
 from modelyard.domains.registered_models.tags import MOST, checked_tags
 from modelyard.domains.users import Caller
 from modelyard.kit import events
@@ -88,8 +90,10 @@ async def rename(tx: Transaction, caller: Caller, model: RegisteredModel, name: 
 
 async def delete(tx: Transaction, caller: Caller, model: RegisteredModel) -> None:
     """Removes a model with its versions; their files stay with the runs. Raises NotFound when it is gone."""
+    jobs = await jobs_of_model(tx, model.id)
     if not await queries.delete_model(tx, model.id):
         raise no_model(model.name)
+    await release_data_of_jobs(tx, jobs)
     await events.record(
         tx, caller, "registeredModel.deleted", KIND, model.id, project_id=model.project.id, name=model.name
     )

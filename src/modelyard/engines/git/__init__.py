@@ -24,9 +24,10 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """A commit of a project."""
+    """A commit of a project, and the one before it; None for the first one."""
 
     id: str
+    parent_id: str | None
     author_name: str
     author_email: str
     message: str

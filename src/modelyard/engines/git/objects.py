@@ -32,6 +32,7 @@ def commit_of(repository: pygit2.Repository, commit_id: str) -> pygit2.Commit:
 def described(commit: pygit2.Commit) -> Commit:
     """A commit as the platform shows it."""
     return Commit(
+        parent_id=str(commit.parent_ids[0]) if commit.parent_ids else None,
         id=str(commit.id),
         author_name=commit.author.name,
         author_email=commit.author.email,

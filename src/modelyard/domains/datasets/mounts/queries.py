@@ -229,9 +229,12 @@ async def roles_in(db: Executor, account_id: str, dataset_ids: list[str]) -> dic
 
 
 async def want_kept(tx: Transaction, run_id: str) -> int:
-    """Asks that what a run found be kept, as far as it is known what that was and nobody has asked; how much."""
+    """Asks that what a run found be kept, as far as it is known what that was; how much.
+
+    Also where that was asked for before: whoever takes it back at the same moment is waited for.
+    """
     return await tx.execute(
-        "UPDATE dataset_mounts SET keeping = 'wanted' WHERE run_id = $1 AND keeping IS NULL"
+        "UPDATE dataset_mounts SET keeping = coalesce(keeping, 'wanted') WHERE run_id = $1"
         " AND (snapshot_id IS NOT NULL OR root_before IS NOT NULL)",
         run_id,
     )

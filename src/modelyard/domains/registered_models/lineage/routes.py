@@ -3,8 +3,9 @@
 from modelyard.domains.registered_models.access import version_with
 from modelyard.domains.registered_models.lineage.service import lineage_of
 from modelyard.domains.registered_models.lineage.wire import ModelVersionLineage
+from modelyard.domains.registered_models.routes import TAG
 from modelyard.domains.registered_models.versions.queries import ModelVersion
-from modelyard.domains.registered_models.versions.routes import TAG, VERSION
+from modelyard.domains.registered_models.versions.routes import VERSION
 from modelyard.domains.users import Caller, Right
 from modelyard.engines.tracker import Tracker
 from modelyard.kit.db import Database
@@ -15,5 +16,5 @@ from modelyard.kit.operation import operation
 async def get_model_version_lineage(
     model_version: ModelVersion, caller: Caller, db: Database, tracker: Tracker
 ) -> ModelVersionLineage:
-    """All that a version comes from: its run, job, code, environment, data, and the models that it was made with."""
+    """All that a version comes from: its run, job, code, environment, data, and upstream models."""
     return ModelVersionLineage.of(await lineage_of(db, tracker, caller, model_version))

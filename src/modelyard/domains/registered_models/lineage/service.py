@@ -21,8 +21,9 @@ MOST_RUNS = 50
 
 
 class Lineage(msgspec.Struct, kw_only=True):
-    """What a version comes from. `hidden` has how much of which part its reader may not see, `missing` why a part
-    is not there.
+    """What a version comes from.
+
+    `hidden` has how much of which part its reader may not see, `missing` why a part is not there.
     """
 
     version: ModelVersion
@@ -92,7 +93,7 @@ async def _add_job(db: Database, caller: Caller, lineage: Lineage) -> None:
     unknown = {one.dataset_name for one in lineage.mounts if one.root is None}
     if unknown:
         lineage.missing["datasets"] = (
-            f"It is not known what {', '.join(sorted(unknown))} held: others were writing there when the job started."
+            f"It is not known what {', '.join(sorted(unknown))} held when the job started: others were writing."
         )
     if job.output_commit_id is None:
         lineage.missing["outputCommit"] = (

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from typing import Literal
-from urllib.parse import unquote
 
 import msgspec
 
@@ -34,7 +33,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upstreams(msgspec.Struct, frozen=True):
-    """The models that a version comes from, how many of them its reader may not see, and the ids of deleted ones."""
+    """The models that a version comes from; how many more its reader may not see, and the ids of deleted ones."""
 
     models: list[Upstream]
     hidden: int
@@ -51,7 +50,7 @@ async def upstream_of(
     logged = _LOGGED.fullmatch(version.source)
     if logged and logged["id"] not in own and logged["id"] not in used:
         used.append(logged["id"])
-    name, number = (unquote(named["name"]), int(named["version"])) if named else (None, None)
+    name, number = (named["name"], int(named["version"])) if named else (None, None)
     if not used and name is None:
         return Upstreams([], 0, [])
     found = await asyncio.gather(*(_logged_model(tracker, one) for one in used))

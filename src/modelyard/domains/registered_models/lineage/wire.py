@@ -220,9 +220,9 @@ class LineageUpstreamModel(Wire):
         model = upstream.logged_model
         return cls(
             evidence=upstream.evidence,
-            logged_model_id=present(model and model.id),
-            logged_model_name=present(model and model.name),
-            run_id=present(model and model.source_run_id),
+            logged_model_id=model.id if model else UNSET,
+            logged_model_name=model.name if model else UNSET,
+            run_id=present(model.source_run_id) if model else UNSET,
             model_name=present(upstream.name),
             model_version=present(upstream.version),
         )

@@ -8,6 +8,7 @@ from modelyard.domains.registered_models import queries as models
 from modelyard.domains.registered_models.access import no_model, no_version
 from modelyard.domains.registered_models.names import checked_description, checked_link
 from modelyard.domains.registered_models.queries import RegisteredModel
+from modelyard.domains.registered_models.reproductions.data import keep_data_of_version, release_data_of_jobs
 from modelyard.domains.registered_models.service import KIND
 from modelyard.domains.registered_models.tags import MOST, checked_tags
 from modelyard.domains.registered_models.versions import queries
@@ -55,6 +56,7 @@ async def register(
     await queries.add_version(tx, new)
     if source.run_id is not None:
         await mark_registered(tx, source.run_id)
+        await keep_data_of_version(tx, source.run_id)
     await events.record(
         tx, caller, "modelVersion.created", KIND, model.id,
         project_id=model.project.id, version=number, runId=new.run_id, source=source.uri,
@@ -88,6 +90,7 @@ async def delete(tx: Transaction, caller: Caller, version: ModelVersion) -> None
     await models.touch_model(tx, version.model.id)
     if not await queries.delete_version(tx, version.model.id, version.version):
         raise no_version(version.model, version.version)
+    await release_data_of_jobs(tx, [version.job_id] if version.job_id else [])
     await _record(tx, caller, version, "deleted", runId=version.run_id, source=version.source)
 
 
