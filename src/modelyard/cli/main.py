@@ -19,6 +19,7 @@ from modelyard.cli import (
     notifications,
     organizations,
     projects,
+    reproductions,
     serve,
     users,
 )
@@ -34,6 +35,7 @@ app.command("serve")(serve.serve)
 app.command("run", context_settings={"ignore_unknown_options": True})(jobs.run)
 app.command("logs")(jobs.logs)
 app.command("jobs")(jobs.list_jobs)
+app.command("reproduce")(reproductions.reproduce)
 app.command("events")(events.events)
 app.command("download")(files.download)
 app.command("history")(files.history)
