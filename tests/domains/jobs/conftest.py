@@ -1,5 +1,7 @@
 """A project with a dataset, and jobs that work with it."""
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -32,3 +34,11 @@ async def shell(person: Person, project: str, command: str, **more: Any) -> tupl
 
 def status(job: dict[str, Any]) -> str:
     return str(job["status"]["executionStatus"])
+
+
+async def nothing_waits(person: Person) -> None:
+    """Until the runner has done what concerns datasets."""
+    deadline = time.monotonic() + 30
+    while await person.modelyard.db.value("SELECT EXISTS (SELECT FROM work WHERE kind LIKE 'datasets.%')"):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)

@@ -1,8 +1,6 @@
 """Jobs that do an earlier one again: what they see of datasets, and how long that can be had."""
 
-import asyncio
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from modelyard.settings import Settings
 from tests.client import Person
 from tests.domains.datasets.conftest import EDITOR, READER, V1, grant, make_dataset
 from tests.domains.datasets.live import Live
-from tests.domains.jobs.conftest import DATA, shell, status
+from tests.domains.jobs.conftest import DATA, nothing_waits, shell, status
 from tests.domains.running import as_
 
 pytestmark = pytest.mark.usefixtures("runner")
@@ -46,17 +44,9 @@ async def keep(live: Live, job: dict[str, Any]) -> list[str | None]:
     """Has what a job found kept, as a registered model has; what became of it by path."""
     async with live.modelyard.db.transaction() as tx:
         await keep_data_of_run(tx, job["id"])
-    await nothing_waits(live)
+    await nothing_waits(live.owner)
     mounts = (await live.owner.get(f"/v4/jobs/{job['id']}/datasets"))["mounts"]
     return [one.get("keeping") for one in mounts]
-
-
-async def nothing_waits(live: Live) -> None:
-    """Until the runner has done what concerns datasets."""
-    deadline = time.monotonic() + 30
-    while await live.modelyard.db.value("SELECT EXISTS (SELECT FROM work WHERE kind LIKE 'datasets.%')"):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def test_a_job_finds_again_what_it_found(live: Live, project: dict[str, Any]) -> None:
@@ -155,13 +145,13 @@ async def test_what_is_kept_outlives_files_snapshots_and_collections(
     await live.owner.delete(f"/v4/datasetrw/snapshots/{taken['id']}")
     await live.write(a=b"other")
     await live.taken()
-    await nothing_waits(live)
+    await nothing_waits(live.owner)
     assert (await admin.post("/v4/datasetrw/collection"))["pieces"] == 0
     done, seen_again = await again(live.owner, job)
     assert (status(done), seen_again) == ("Succeeded", seen)
     async with live.modelyard.db.transaction() as tx:
         await release_data_of_run(tx, job["id"])
-    await nothing_waits(live)
+    await nothing_waits(live.owner)
     with pytest.raises(BadRequest, match="held by the dataset calls when the job started is gone"):
         await again(live.owner, job)
     await live.modelyard.db.execute("DELETE FROM dataset_mounts WHERE snapshot_id IS NULL")
@@ -179,7 +169,7 @@ async def test_what_is_kept_goes_with_its_dataset(
     store = dataset_storage(live.modelyard.settings).blobs
     assert list(store.pieces())
     await live.owner.delete(f"{V1}/{live.id}")
-    await nothing_waits(live)
+    await nothing_waits(live.owner)
     assert not list(store.pieces())
     with pytest.raises(BadRequest, match="The dataset calls that the job saw is deleted"):
         await again(live.owner, job)

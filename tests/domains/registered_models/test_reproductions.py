@@ -8,9 +8,9 @@ from tests.client import Person
 from tests.domains.datasets.conftest import make_dataset
 from tests.domains.datasets.live import Live
 from tests.domains.experiments.tracking import experiment, run
-from tests.domains.jobs.conftest import DATA
+from tests.domains.jobs.conftest import DATA, nothing_waits
 from tests.domains.registered_models.conftest import at
-from tests.domains.registered_models.jobs import logs, registers
+from tests.domains.registered_models.jobs import logs, registers, speaker
 from tests.domains.running import as_
 
 pytestmark = pytest.mark.usefixtures("tracking", "runner")
@@ -37,7 +37,8 @@ async def made(person: Person, project: dict[str, Any], command: str) -> dict[st
     """A job that made version 1 of the model `team/churn`, when it is over."""
     job = await as_(person).runs(project["id"], command)
     logged = await logs(person, job)
-    await registers(person, "team/churn", f"models:/{logged.model_id}", logged.run_id)
+    await registers(await speaker(person, job), "team/churn", f"models:/{logged.model_id}", logged.run_id)
+    await nothing_waits(person)
     return job
 
 
@@ -112,11 +113,13 @@ async def test_what_differs_is_named(ada: Person, project: dict[str, Any], live:
 
 
 async def test_what_is_missing_is_named(ada: Person, project: dict[str, Any], live: Live) -> None:
-    command = f"/bin/sh -c 'test -e {DATA}/../mnt/new -o -n \"$DOMINO_STARTING_USERNAME\" && echo 1 >only'"
-    await made(ada, project, command)
+    # The first job of the project has the number 1.
+    await made(ada, project, "/bin/sh -c 'test $DOMINO_RUN_NUMBER != 1 || echo 1 >only; rm input'")
     started = await starts(ada)
     await as_(ada).waits_for({"id": started["jobId"]})
-    assert different(await result(ada, started)) == [("run", "run 1", "missing")]
+    found = await result(ada, started)
+    assert different(found) == [("resultFile", "only", "missing"), ("run", "run 1", "missing")]
+    assert {"kind": "resultFile", "name": "input", "verdict": "identical"} in found["outputs"]
 
 
 async def test_results_on_a_branch_that_others_have_moved_on_are_told_apart(
