@@ -8,6 +8,7 @@ import msgspec
 
 from modelyard.domains.experiments import visible_experiments
 from modelyard.domains.registered_models.lineage import queries
+from modelyard.domains.registered_models.lineage.queries import UpstreamVersion
 from modelyard.domains.registered_models.versions.queries import ModelVersion
 from modelyard.domains.users import Caller, Right
 from modelyard.engines.tracker import LoggedModel, TrackedRun, Tracker
@@ -17,7 +18,6 @@ from modelyard.kit.errors import NotFound
 Evidence = Literal["input", "source"]
 
 _VERSION = re.compile(r"models:/(?P<name>.+)/(?P<version>[1-9]\d{0,8})/?")
-_LOGGED = re.compile(r"models:/(?P<id>m-[0-9a-f]+)(?:/.*)?")
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,47 +43,32 @@ class Upstreams(msgspec.Struct, frozen=True):
 async def upstream_of(
     db: Database, tracker: Tracker, caller: Caller, version: ModelVersion, runs: list[TrackedRun]
 ) -> Upstreams:
-    """The models that a version comes from, in the order in which its runs have named them."""
+    """The models that a version comes from: those that its runs have named, and the one that it was made of."""
     own = {one for run in runs for one in run.model_outputs} | {version.logged_model_id}
     used = list(dict.fromkeys(one for run in runs for one in run.model_inputs if one not in own))
-    named = _VERSION.fullmatch(version.source)
-    logged = _LOGGED.fullmatch(version.source)
-    if logged and logged["id"] not in own and logged["id"] not in used:
-        used.append(logged["id"])
-    name, number = (named["name"], int(named["version"])) if named else (None, None)
+    source = _VERSION.fullmatch(version.source)
+    name, number = (source["name"], int(source["version"])) if source else (None, None)
     if not used and name is None:
         return Upstreams([], 0, [])
     found = await asyncio.gather(*(_logged_model(tracker, one) for one in used))
-    there = {one.id: one for one in found if one is not None}
-    readable = {
-        one.id
-        for one in await visible_experiments(
-            db, caller, {one.experiment_id for one in there.values()}, Right.VIEW_JOBS
-        )
-    }
+    there = [one for one in found if one is not None]
+    experiments = {one.experiment_id for one in there}
+    readable = {one.id for one in await visible_experiments(db, caller, experiments, Right.VIEW_JOBS)}
     registered = await queries.versions_known_as(db, caller, used, name, number)
-    result: list[Upstream] = []
-    hidden = 0
-    for one in used:
-        model = there.get(one)
-        if model is None:
-            continue
-        if model.experiment_id not in readable:
-            hidden += 1
-            continue
-        versions = [each for each in registered if each.logged_model_id == one and each.readable]
-        evidence: Evidence = "source" if logged and logged["id"] == one else "input"
-        result += [
-            Upstream(evidence=evidence, logged_model=model, name=each.name, version=each.version)
-            for each in versions
-        ] or [Upstream(evidence=evidence, logged_model=model)]
-    for each in registered:
-        if (each.name, each.version) == (name, number):
-            if each.readable:
-                result.append(Upstream(evidence="source", name=each.name, version=each.version))
-            else:
-                hidden += 1
-    return Upstreams(result, hidden, [one for one in used if one not in there])
+    models = [one for model in there if model.experiment_id in readable for one in _inputs(model, registered)]
+    sources = [one for one in registered if (one.name, one.version) == (name, number)]
+    models += [Upstream(evidence="source", name=one.name, version=one.version) for one in sources if one.readable]
+    hidden = sum(model.experiment_id not in readable for model in there) + sum(not one.readable for one in sources)
+    gone = [one for one, model in zip(used, found, strict=True) if model is None]
+    return Upstreams(models, hidden, gone)
+
+
+def _inputs(model: LoggedModel, registered: list[UpstreamVersion]) -> list[Upstream]:
+    """A model that a run has used, as each version that it is registered as, if it is."""
+    versions = [one for one in registered if one.logged_model_id == model.id and one.readable]
+    return [
+        Upstream(evidence="input", logged_model=model, name=one.name, version=one.version) for one in versions
+    ] or [Upstream(evidence="input", logged_model=model)]
 
 
 async def _logged_model(tracker: Tracker, model_id: str) -> LoggedModel | None:
