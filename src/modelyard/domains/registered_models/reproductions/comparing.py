@@ -103,8 +103,8 @@ def runs_compared(name: str, original: TrackedRun, reproduction: TrackedRun) -> 
         kind=Kind.RUN,
         name=name,
         verdict=verdict(original.status, reproduction.status),
-        original=f"{original.id} {original.status}",
-        reproduction=f"{reproduction.id} {reproduction.status}",
+        original=f"{original.status} ({original.id})",
+        reproduction=f"{reproduction.status} ({reproduction.id})",
     )
     metrics = compared(Kind.METRIC, name, _metrics(original), _metrics(reproduction))
     return [status, *metrics, *compared(Kind.PARAM, name, _params(original), _params(reproduction))]
