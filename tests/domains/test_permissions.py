@@ -11,7 +11,10 @@ from modelyard.app import OPERATIONS
 from modelyard.domains.users import ProjectRole, Right, Visibility, project_rights
 from tests.client import Modelyard, Person
 from tests.contract.validation import contract
+from tests.domains.experiments.tracking import run
 from tests.domains.projects.conftest import make, tar, upload
+from tests.domains.registered_models.jobs import registers
+from tests.domains.registered_models.jobs import speaker as speaker_of
 from tests.domains.registered_models.runs import new_run, put_file
 from tests.domains.running import as_
 
@@ -22,6 +25,7 @@ BETA = "/api/projects/beta/projects"
 JOBS = "/api/jobs/v1/jobs"
 MODEL = "/api/registeredmodels/v1/m"
 STAGES = "/api/registeredmodels/v1/versionstages/{w.project}"
+BY_JOB = "/api/registeredmodels/v1/by-job/versions/1"
 
 BY_ID = {str(handler.operation_id): handler for handler in OPERATIONS}
 IN_PROJECTS = sorted(
@@ -39,7 +43,7 @@ class World:
         self.people: dict[ProjectRole | None, Person] = {}
         self.visibility = Visibility.PRIVATE
         self.project = self.name = self.job = self.commit = self.key = self.organization = self.environment = ""
-        self.run = ""
+        self.run = self.reproduction = ""
 
     async def fill(self, visibility: Visibility, *, through_organizations: bool) -> None:
         """Makes the project, gives the roles, and puts something of everything into it."""
@@ -60,6 +64,7 @@ class World:
         self.key = next(file["key"] for file in listed["data"] if file["path"] == "main.py")
         self.job = await self.new_job()
         self.run = await self.new_registered_run()
+        self.reproduction = await self.new_reproduction()
 
     @property
     def owner_name(self) -> str:
@@ -94,6 +99,17 @@ class World:
         body = {"description": "", "experimentRunId": run, "artifact": "forest"}
         await self.admin.post(f"{MODEL}/versions", body)
         return run
+
+    async def new_reproduction(self) -> str:
+        """A job that does again what made the first version of the model `by-job`."""
+        job = await self.new_job()
+        await self.modelyard.db.execute("UPDATE jobs SET status = 'Succeeded' WHERE id = $1", job)
+        speaker = await speaker_of(self.owner, {"id": job})
+        run_id = await run(speaker, "0")
+        await registers(speaker, "by-job", f"runs:/{run_id}/model", run_id)
+        started = (await self.admin.post(f"{BY_JOB}/reproductions"))["jobId"]
+        await self.modelyard.db.execute("DELETE FROM work WHERE subject_id = $1", started)
+        return str(started)
 
     async def new_goal(self) -> str:
         """A goal of the project."""
@@ -252,6 +268,9 @@ fixed("getReviewableModelVersionStages", "GET", f"{MODEL}/versions/1/stages")
 fixed("validateModelVersionStageTransition", "POST", f"{MODEL}/versions/1/stages/validate",
       json={"targetStage": "Staging"})  # fmt: skip
 fixed("getProjectModelVersionStages", "GET", STAGES)
+fixed("getModelVersionLineage", "GET", f"{BY_JOB}/lineage")
+fixed("reproduceModelVersion", "POST", f"{BY_JOB}/reproductions")
+fixed("getModelVersionReproduction", "GET", BY_JOB + "/reproductions/{w.reproduction}")
 fixed("commitArchive", "POST", "/v4/projects/{w.project}/commits", content=tar(("a.txt", b"a")))
 
 

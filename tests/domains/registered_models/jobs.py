@@ -8,6 +8,7 @@ from modelyard.domains.users import issue_run_token
 from tests.client import Person
 from tests.domains.experiments.tracking import API, run
 from tests.domains.registered_models.conftest import at
+from tests.domains.registered_models.runs import measure, put_file, put_model
 
 DESCRIPTION = (
     "artifact_path: mlflow-artifacts:/1/{id}\nflavors:\n  sklearn:\n    pickled_model: model.pkl\n"
@@ -34,21 +35,16 @@ async def logs(
     """What a training job logs: a run with a metric, a parameter and a file, and a model."""
     job_itself = await speaker(person, job)
     run_id = await run(job_itself, "0")
-    metrics = [{"key": key, "value": value, "timestamp": 1, "step": 0} for key, value in _metrics(auc).items()]
-    params = [{"key": "depth", "value": depth}]
-    await job_itself.post(f"{API}/runs/log-batch", {"run_id": run_id, "metrics": metrics, "params": params})
-    info = (await job_itself.get(f"{API}/runs/get", run_id=run_id))["run"]["info"]
-    await _put(job_itself, f"{info['artifact_uri']}/plots/roc.txt", b"curve")
-    body = {"experiment_id": info["experiment_id"], "name": "forest", "source_run_id": run_id}
-    model = (await job_itself.post(f"{API}/logged-models", body))["model"]["info"]
-    await _put(job_itself, f"{model['artifact_uri']}/MLmodel", DESCRIPTION.format(id=model["model_id"]).encode())
+    # What a run measures of its machine is another value every time.
+    await measure(job_itself, run_id, **{"auc": auc, "depth": depth, "system/memory_usage_percentage": auc * 10})
+    await put_file(job_itself, run_id, "plots/roc.txt", b"curve")
+    model_id = await put_model(job_itself, run_id, "forest")
+    model = (await job_itself.get(f"{API}/logged-models/{model_id}"))["model"]["info"]
+    await _put(job_itself, f"{model['artifact_uri']}/MLmodel", DESCRIPTION.format(id=model_id).encode())
     await _put(job_itself, f"{model['artifact_uri']}/model.pkl", weights)
-    ready = {"model_id": model["model_id"], "status": "LOGGED_MODEL_READY"}
-    await job_itself.patch(f"{API}/logged-models/{model['model_id']}", ready)
-    await job_itself.post(
-        f"{API}/runs/outputs", {"run_id": run_id, "models": [{"model_id": model["model_id"], "step": 0}]}
-    )
-    return Logged(run_id, model["model_id"])
+    outputs = {"run_id": run_id, "models": [{"model_id": model_id, "step": 0}]}
+    await job_itself.post(f"{API}/runs/outputs", outputs)
+    return Logged(run_id, model_id)
 
 
 async def registers(person: Person, name: str, source: str, run_id: str | None = None, *, new: bool = True) -> int:
@@ -70,7 +66,3 @@ async def _put(person: Person, uri: str, content: bytes) -> None:
     place = uri.removeprefix("mlflow-artifacts:/")
     reply = await person.request("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{place}", content=content)
     assert reply.status_code == 200, reply.text
-
-
-def _metrics(auc: float) -> dict[str, float]:
-    return {"auc": auc, "system/cpu_utilization_percentage": auc * 10}
