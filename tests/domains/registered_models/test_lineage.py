@@ -55,7 +55,7 @@ async def test_a_version_tells_all_that_it_comes_from(ada: Person, project: dict
         "startedAt": "",
         "completedAt": "",
     }
-    assert found["code"] == job["commitDetails"] | {"gitRepositories": []}
+    assert found["commit"] == job["commitDetails"] | {"gitRepositories": []}
     environment = found["environment"]
     assert (environment["name"], environment["revisionNumber"]) == ("Plain Python", 1)
     assert environment["lockHash"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -71,7 +71,7 @@ async def test_what_was_not_recorded_is_named_with_the_reason(ada: Person, proje
     await registers(ada, "churn", f"runs:/{run_id}/model", run_id)
     found = await lineage(ada, "churn")
     assert found["run"]["id"] == run_id
-    assert not {"job", "code", "environment"} & found.keys()
+    assert not {"job", "commit", "environment"} & found.keys()
     assert [one["part"] for one in found["missing"]] == ["job"]
     assert "outside a job" in found["missing"][0]["reason"]
 
@@ -146,7 +146,7 @@ async def test_a_model_in_another_project_shows_nothing_of_a_run_that_its_reader
     await ada.post(collaborators, {"id": bob.id, "role": "resultsConsumer"})
     found = await lineage(bob, "open")
     assert found["hidden"] == [{"part": "run", "count": 1}, {"part": "job", "count": 1}]
-    assert not {"run", "job", "code", "environment"} & found.keys()
+    assert not {"run", "job", "commit", "environment"} & found.keys()
 
 
 async def test_lineage_takes_few_queries(ada: Person, project: dict[str, Any], live: Live, cost: Cost) -> None:

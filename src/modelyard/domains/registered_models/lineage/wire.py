@@ -80,7 +80,7 @@ class LineageGitRepository(Wire):
     commit_id: str | UnsetType = UNSET
 
 
-class LineageCode(Wire):
+class LineageCommit(Wire):
     """The files that the job began with and those that it left, and its git repositories."""
 
     input_commit_id: str
@@ -252,7 +252,7 @@ class ModelVersionLineage(Wire):
     missing: list[LineageMissing]
     run: LineageRun | UnsetType = UNSET
     job: LineageJob | UnsetType = UNSET
-    code: LineageCode | UnsetType = UNSET
+    commit: LineageCommit | UnsetType = UNSET
     environment: LineageEnvironment | UnsetType = UNSET
 
     @classmethod
@@ -266,6 +266,6 @@ class ModelVersionLineage(Wire):
             missing=[LineageMissing(part=part, reason=reason) for part, reason in lineage.missing.items()],
             run=LineageRun.of(lineage.run) if lineage.run else UNSET,
             job=LineageJob.of(lineage.job) if lineage.job else UNSET,
-            code=LineageCode.of(lineage.job) if lineage.job else UNSET,
+            commit=LineageCommit.of(lineage.job) if lineage.job else UNSET,
             environment=LineageEnvironment.of(lineage.revision) if lineage.revision else UNSET,
         )
