@@ -59,10 +59,10 @@ from modelyard.domains.registered_models import routes as registered_models
 from modelyard.domains.registered_models.lineage import routes as model_lineage
 from modelyard.domains.registered_models.protocol import models as tracked_models
 from modelyard.domains.registered_models.protocol import versions as tracked_versions
+from modelyard.domains.registered_models.reproductions import routes as model_reproductions
 from modelyard.domains.registered_models.reviews import routes as model_reviews
 from modelyard.domains.registered_models.stages import protocol as tracked_stages
 from modelyard.domains.registered_models.stages import routes as model_stages
-from modelyard.domains.registered_models.reproductions import routes as model_reproductions
 from modelyard.domains.registered_models.versions import routes as model_versions
 from modelyard.domains.users import Caller, authenticate, ensure_administrator
 from modelyard.domains.users import legacy as users_legacy
