@@ -43,7 +43,7 @@ class Server:
     """The server that the environment, or a home on this machine, names."""
 
     def __init__(self, url: str, key: str) -> None:
-        self.url = url.rstrip("/")
+        self.url, self.key = url.rstrip("/"), key
         self._http = httpx.Client(
             base_url=self.url,
             headers={"X-Domino-Api-Key": key},

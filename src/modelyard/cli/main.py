@@ -24,6 +24,7 @@ from modelyard.cli import (
     users,
 )
 from modelyard.cli.connection import CommandError
+from modelyard.cli.mlflow_import import command as mlflow_import
 from modelyard.cli.output import error
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.add_typer(organizations.app, name="org")
 app.add_typer(git_credentials.app, name="git-credential")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(users.app, name="user")
+app.add_typer(mlflow_import.app, name="import")
 
 
 def _version(wanted: bool) -> None:
