@@ -23,8 +23,8 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
     """An experiment, a run or a logged model of the source that has its counterpart in the target.
 
     `home` is the experiment that it is in, by its id in the source; `place` where the counterpart's files belong.
-    `digest` is what the counterpart was complete for, empty while it is not; `wanted` what it has to become complete
-    for, empty when nothing is to be done. `is_new` says that this import made it.
+    `digest` is what the counterpart was complete for, empty while it is not; `wanted` what it has to become
+    complete for, empty when nothing is to be done. `is_new` says that this import made it.
     """
 
     source: str

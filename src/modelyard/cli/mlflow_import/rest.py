@@ -103,7 +103,7 @@ class Rest:
         return await repeated(lambda: self._json("DELETE", path, body=body))
 
     async def pages(
-        self, path: str, field: str, *, body: Json | None = None, **params: Any
+        self, path: str, field: str, /, *, body: Json | None = None, **params: Any
     ) -> AsyncIterator[list[Json]]:
         """Every page of a list, by POST where there is a body; the entries of a page are its `field`."""
         token = ""
@@ -122,7 +122,7 @@ class Rest:
             token = following
 
     async def entries(
-        self, path: str, field: str, *, body: Json | None = None, **params: Any
+        self, path: str, field: str, /, *, body: Json | None = None, **params: Any
     ) -> AsyncIterator[Json]:
         """Every entry of a list that is served in pages."""
         async for page in self.pages(path, field, body=body, **params):
