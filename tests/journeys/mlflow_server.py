@@ -139,7 +139,7 @@ class _Reader:
     def everything(self) -> Picture:
         body = {"max_results": 100}
         experiments = self._post("experiments/search", body)["experiments"]
-        experiments = [one for one in experiments if not self._of or self._origin(one) != one["experiment_id"]]
+        experiments = [one for one in experiments if self._origin(one) or not self._of and one["name"] != "Default"]
         ids = [one["experiment_id"] for one in experiments]
         runs = self._post("runs/search", {"experiment_ids": ids, "max_results": 1000, "run_view_type": "ALL"})["runs"]
         models = self._post("logged-models/search", {"experiment_ids": ids, "max_results": 50})["models"]

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import typer
 
 from modelyard.cli.connection import CommandError, Server
-from modelyard.cli.finding import find_project
+from modelyard.cli.finding import find_project, full_name
 from modelyard.cli.options import OfProject
 
 app = typer.Typer(no_args_is_help=True, help="Move what other servers have into this one.")
@@ -51,9 +51,9 @@ def mlflow(
     )
     place, headers = _source(url, user)
     server = Server.find()
-    find_project(server, project)
+    name = full_name(find_project(server, project))
     source = Rest(place, headers)
-    target = Rest(f"{server.url}/mlflow", {"Authorization": f"Bearer {server.key}"})
+    target = Rest(f"{server.url}/mlflow/projects/{name}", {"Authorization": f"Bearer {server.key}"})
     if not carry_over(source, target, choice):
         raise typer.Exit(1)
 

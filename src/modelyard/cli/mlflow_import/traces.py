@@ -6,7 +6,7 @@ from modelyard.cli.connection import CommandError, Refused
 from modelyard.cli.mlflow_import.artifacts import stored_path
 from modelyard.cli.mlflow_import.queries import Thing
 from modelyard.cli.mlflow_import.rest import FILES_API, TRACES_API, Json, Rest, quoted, repeated
-from modelyard.cli.mlflow_import.transfer import COMPLETE, SOURCE, STATE, Transfer
+from modelyard.cli.mlflow_import.transfer import COMPLETE, SOURCE, STATE, Transfer, foreign
 
 PAGE = 100
 PLACE, SPANS = "mlflow.artifactLocation", "mlflow.trace.spansLocation"
@@ -49,7 +49,7 @@ async def _listed(server: Rest, experiment_id: str) -> AsyncIterator[Json]:
 async def _import(transfer: Transfer, experiment: Thing, trace: Json) -> None:
     identity = trace["trace_id"]
     url = f"/ajax-api/2.0/mlflow/get-trace-artifact?request_id={quoted(identity)}"
-    tags = {key: value for key, value in trace.get("tags", {}).items() if key not in {PLACE, SPANS}}
+    tags = foreign({key: value for key, value in trace.get("tags", {}).items() if key not in {PLACE, SPANS}})
     tags[SOURCE] = transfer.link("experiments", experiment.source, "traces", identity)
     info = {
         **trace,
@@ -79,10 +79,8 @@ async def _import(transfer: Transfer, experiment: Thing, trace: Json) -> None:
 def _mapped(transfer: Transfer, metadata: dict[str, str]) -> dict[str, str]:
     """What a trace says about its run and logged model, as these are called in the target."""
     found = dict(metadata)
-    for key, thing in (
-        (RUN, transfer.ledger.find("run", metadata.get(RUN, ""))),
-        (MODEL, transfer.ledger.find("model", metadata.get(MODEL, ""))),
-    ):
-        if thing is not None:
-            found[key] = thing.target
+    if run := transfer.ledger.find("run", metadata.get(RUN, "")):
+        found[RUN] = run.target
+    if model := transfer.ledger.find("model", metadata.get(MODEL, "")):
+        found[MODEL] = model.target
     return found

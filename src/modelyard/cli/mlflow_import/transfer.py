@@ -14,7 +14,10 @@ from modelyard.cli.mlflow_import.report import Report
 from modelyard.cli.mlflow_import.rest import Json, Rest
 
 SOURCE, STATE, DIGEST, MADE = "import.source", "import.state", "import.digest", "import.made"
-OURS = (SOURCE, STATE, DIGEST, MADE)
+OURS = {SOURCE, STATE, DIGEST, MADE}
+# Tags that only the target sets, about what runs there; and one that it keeps with its registered models.
+RESERVED = ("mlflow.domino.", "modelyard.")
+LINKED_VERSIONS = "mlflow.modelVersions"
 STARTED, COMPLETE = "started", "complete"
 WITHOUT = " without "
 # How many runs, models or files are on their way at a time.
@@ -111,8 +114,13 @@ def tags_of(entity: Json) -> dict[str, str]:
 
 
 def foreign(tags: dict[str, str]) -> dict[str, str]:
-    """Tags without those of an import: what is imported may have been imported before."""
-    return {key: value for key, value in tags.items() if key not in OURS}
+    """Tags as they are carried over.
+
+    Those of an import are left out: what is imported may have been imported before. Those that the target sets itself
+    are kept under names of their own.
+    """
+    kept = {key: value for key, value in tags.items() if key not in OURS and key != LINKED_VERSIONS}
+    return {f"import.{key}" if key.startswith(RESERVED) else key: value for key, value in kept.items()}
 
 
 def pairs(values: dict[str, str]) -> list[Json]:
