@@ -20,7 +20,8 @@ from mlflow.pyfunc import PythonModel
 from tests.journeys.running import wait_for
 
 START_SECONDS = 90
-OURS = "import."
+# Tags that an import, or the platform, adds.
+ADDED = ("import.", "mlflow.domino.")
 PARENT = "mlflow.parentRunId"
 
 Picture = dict[str, Any]
@@ -40,7 +41,18 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
+    words = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--workers",
+        "1",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     words += ["--backend-store-uri", f"sqlite:///{folder}/tracking.sqlite", "--artifacts-destination"]
     log = folder / "server.log"
     with (
@@ -90,7 +102,7 @@ def fill(url: str, folder: Path) -> None:
 def _log_family(client: MlflowClient, experiment: str, number: int, folder: Path) -> None:
     """A run with a long history and files, and one nested in it with a model, a dataset and a trace."""
     mlflow.set_experiment(experiment)
-    with mlflow.start_run(run_name=f"family {number}", tags={"note": "it's \"so\"\n"}) as parent:
+    with mlflow.start_run(run_name=f"family {number}", tags={"note": 'it\'s "so"\n'}) as parent:
         history = [Metric("loss", 1 / (step + 1), 1_790_000_000_000 + step, step) for step in range(2500)]
         for start in range(0, len(history), 1000):
             client.log_batch(parent.info.run_id, metrics=history[start : start + 1000])
@@ -118,15 +130,16 @@ def _register(client: MlflowClient, folder: Path) -> None:
     client.update_model_version("echo ü", "3", "The best one")
     client.set_model_version_tag("echo ü", "3", "checked", "yes")
     client.transition_model_version_stage("echo ü", "4", "Production")
-    run = client.create_run(client.create_experiment("plain"), run_name="plain")
+    run = client.create_run(client.create_experiment("plain"), run_name="plain", tags={"mlflow.user": "grace"})
     client.log_artifacts(run.info.run_id, str(folder), "model")
     client.set_terminated(run.info.run_id, "FAILED")
     client.create_registered_model("plain", tags={"old": "yes"})
     client.create_model_version("plain", f"{run.info.artifact_uri}/model", run.info.run_id)
 
 
-def picture(url: str, headers: dict[str, str] | None = None, of: str = "") -> Picture:
+def picture(url: str, key: str = "", of: str = "") -> Picture:
     """What somebody finds in a server: under the ids that it had in the server `of`, where it was imported from."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
         return _Reader(http, of).everything()
 
@@ -139,9 +152,13 @@ class _Reader:
     def everything(self) -> Picture:
         body = {"max_results": 100}
         experiments = self._post("experiments/search", body)["experiments"]
-        experiments = [one for one in experiments if self._origin(one) or not self._of and one["name"] != "Default"]
+        experiments = [
+            one for one in experiments if self._origin(one) or not self._of and one["name"] != "Default"
+        ]
         ids = [one["experiment_id"] for one in experiments]
-        runs = self._post("runs/search", {"experiment_ids": ids, "max_results": 1000, "run_view_type": "ALL"})["runs"]
+        runs = self._post("runs/search", {"experiment_ids": ids, "max_results": 1000, "run_view_type": "ALL"})[
+            "runs"
+        ]
         models = self._post("logged-models/search", {"experiment_ids": ids, "max_results": 50})["models"]
         for one in experiments:
             self._note(one["experiment_id"], one)
@@ -179,7 +196,9 @@ class _Reader:
         outputs = run.get("outputs", {}).get("model_outputs", [])
         return {
             "of": self._ids[info["experiment_id"]],
-            "info": {key: info.get(key) for key in ("run_name", "status", "start_time", "end_time", "lifecycle_stage")},
+            "info": {
+                key: info.get(key) for key in ("run_name", "status", "start_time", "end_time", "lifecycle_stage")
+            },
             "tags": tags,
             "params": {one["key"]: one["value"] for one in data.get("params", [])},
             "metrics": {one["key"]: self._history(identity, one["key"]) for one in data.get("metrics", [])},
@@ -266,9 +285,8 @@ class _Reader:
 
 def _tags(entity: Any, *without: str) -> dict[str, str]:
     tags = {tag["key"]: tag["value"] for tag in entity.get("tags", [])}
-    return {key: value for key, value in tags.items() if not key.startswith(OURS) and key not in without}
+    return {key: value for key, value in tags.items() if not key.startswith(ADDED) and key not in without}
 
 
 def _value(metric: Any) -> str:
     return " ".join(str(metric.get(field)) for field in ("key", "value", "timestamp", "step"))
-
