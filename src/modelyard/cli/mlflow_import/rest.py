@@ -17,7 +17,9 @@ API = "/api/2.0/mlflow"
 TRACES_API = "/api/3.0/mlflow/traces"
 FILES_API = "/api/2.0/mlflow-artifacts/artifacts"
 PIECE_BYTES = 2**18
-CONNECTIONS = 32
+# MLflow's server has 15 connections to its database, of which one request may take two.
+CONNECTIONS = 6
+OVERLOADED = "QueuePool limit"
 # Seconds between attempts: all together a server may take as long to start again.
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 LONGEST_PAUSE = 60.0
@@ -174,6 +176,9 @@ async def _refusal(response: aiohttp.ClientResponse) -> Refused:
         message = str(msgspec.json.decode(content)["message"])
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError, KeyError):
         message = f"{response.method} {response.url.path} was answered with status {response.status}"
+    # MLflow says so as if the request were wrong.
+    if OVERLOADED in message:
+        return Refused(message, 503)
     if wanted := response.headers.get("Retry-After", ""):
         return Busy(message, response.status, min(float(wanted), LONGEST_PAUSE) if wanted.isdigit() else 0)
     return Refused(message, response.status)
