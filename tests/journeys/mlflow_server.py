@@ -30,7 +30,7 @@ Picture = dict[str, Any]
 class Echo(PythonModel):
     """A model that needs no other package."""
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: PLR6301
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
         return model_input
 
 
@@ -138,7 +138,7 @@ def _register(client: MlflowClient, folder: Path) -> None:
 
 
 def picture(url: str, key: str = "", of: str = "") -> Picture:
-    """What somebody finds in a server: under the ids that it had in the server `of`, where it was imported from."""
+    """What somebody finds in a server, under the ids that it had in the server `of` from which it was imported."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
         return _Reader(http, of).everything()
@@ -153,13 +153,13 @@ class _Reader:
         body = {"max_results": 100}
         experiments = self._post("experiments/search", body)["experiments"]
         experiments = [
-            one for one in experiments if self._origin(one) or not self._of and one["name"] != "Default"
+            one for one in experiments if self._origin(one) or (not self._of and one["name"] != "Default")
         ]
         ids = [one["experiment_id"] for one in experiments]
         runs = self._post("runs/search", {"experiment_ids": ids, "max_results": 1000, "run_view_type": "ALL"})[
             "runs"
         ]
-        models = self._post("logged-models/search", {"experiment_ids": ids, "max_results": 50})["models"]
+        models = self._post("logged-models/search", {"experiment_ids": ids, "max_results": 50}).get("models", [])
         for one in experiments:
             self._note(one["experiment_id"], one)
         for one in runs:

@@ -83,7 +83,7 @@ class Report:
         if there := _counts(self._there):
             say(f"There already: {there}.")
         if self._dropped:
-            dropped = ", ".join(f"{count:,} {what}" for what, count in sorted(self._dropped.items()))
+            dropped = ", ".join(f"{what} ({count:,})" for what, count in sorted(self._dropped.items()))
             say(f"Not carried over: {dropped}.")
         if self._left:
             error(f"Left behind: {_counts(self._left)}. The same command tries them again.")

@@ -180,7 +180,7 @@ async def _fill(transfer: Transfer, thing: Thing) -> None:
     batch = Batch(transfer.target, thing.target)
     for param in data.get("params", ()):
         await batch.add("params", {"key": param["key"], "value": param.get("value", "")})
-    for tag in pairs(_mapped_tags(transfer, data)):
+    for tag in pairs(_mapped_tags(transfer, thing, data)):
         await batch.add("tags", tag)
     for metric in data.get("metrics", ()):
         transfer.report.made("metric value", await copy_history(transfer, thing, metric["key"], batch))
@@ -207,9 +207,11 @@ async def _restore(transfer: Transfer, thing: Thing) -> None:
         await transfer.target.post(f"{API}/runs/restore", {"run_id": thing.target})
 
 
-def _mapped_tags(transfer: Transfer, data: Json) -> dict[str, str]:
-    """The tags of a run, with what they say about other runs as these are called in the target."""
+def _mapped_tags(transfer: Transfer, run: Thing, data: Json) -> dict[str, str]:
+    """The tags of a run, with what they say about runs as these are called in the target."""
     tags = foreign(tags_of(data))
+    if LOGGED in tags:
+        tags[LOGGED] = tags[LOGGED].replace(run.source, run.target)
     if PARENT in tags and (parent := transfer.ledger.find("run", tags[PARENT])):
         tags[PARENT] = parent.target
     elif PARENT in tags:

@@ -116,8 +116,8 @@ def tags_of(entity: Json) -> dict[str, str]:
 def foreign(tags: dict[str, str]) -> dict[str, str]:
     """Tags as they are carried over.
 
-    Those of an import are left out: what is imported may have been imported before. Those that the target sets itself
-    are kept under names of their own.
+    Those of an import are left out: what is imported may have been imported before. Those that the target sets
+    itself are kept under names of their own.
     """
     kept = {key: value for key, value in tags.items() if key not in OURS and key != LINKED_VERSIONS}
     return {f"import.{key}" if key.startswith(RESERVED) else key: value for key, value in kept.items()}
