@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +16,8 @@ from tests.journeys.commands import environment_of, modelyard
 from tests.journeys.gate import Gate, gate
 from tests.journeys.mlflow_server import Picture, fill, mlflow_server, picture
 from tests.journeys.running import DONE_SECONDS, RunningServer
+
+BY_GRACE = {"mlflow.user": "grace"}
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -39,6 +41,17 @@ def wanted(source: str) -> Picture:
     assert versions["4"]["stage"] == "Production"
     versions["4"]["stage"] = "None"
     return found
+
+
+@contextmanager
+def _experiment(source: str, name: str) -> Iterator[tuple[MlflowClient, str]]:
+    """An experiment of the source that is gone with the block."""
+    client = MlflowClient(source)
+    made = client.create_experiment(name)
+    try:
+        yield client, made
+    finally:
+        client.delete_experiment(made)
 
 
 def _found(server: RunningServer, source: str) -> Picture:
@@ -121,8 +134,8 @@ def test_connections_that_break_off_are_made_again(
     server: RunningServer, through: Gate, source: str, wanted: Picture
 ) -> None:
     with _gate(source) as way:
-        _cut_often(through, 7)
-        _cut_often(way, 11)
+        _cut_often(through, 13)
+        _cut_often(way, 17)
         url = f"http://127.0.0.1:{way.port}"
         _does(server, url)
     assert _found(server, url) == wanted
@@ -139,29 +152,34 @@ def _cut_often(way: Gate, every: int) -> None:
 
 
 def test_what_changed_since_comes_with_the_next_import(server: RunningServer, source: str) -> None:
-    client = MlflowClient(source)
-    experiment = client.create_experiment("growing")
-    run = client.create_run(experiment).info.run_id
+    with _experiment(source, "growing") as (client, experiment):
+        _grows(server, source, client, experiment)
+
+
+def _grows(server: RunningServer, source: str, client: MlflowClient, experiment: str) -> None:
+    run = client.create_run(experiment, tags=BY_GRACE).info.run_id
     client.log_metric(run, "loss", 1.0, step=1)
     _does(server, source, "--experiment", "growing")
     client.log_metric(run, "loss", 0.5, step=2)
     client.log_dict(run, {"late": True}, "late.json")
     client.set_tag(run, "checked", "yes")
     client.set_terminated(run)
-    client.create_run(experiment, run_name="second")
+    client.create_run(experiment, run_name="second", tags=BY_GRACE)
     said = _does(server, source, "--experiment", "growing")
     assert "Imported from" in said
     assert "2 runs, 2 metric values, 1 file." in said
     expected = {key: value for key, value in picture(source)["runs"].items() if value["of"] == experiment}
     assert _found(server, source)["runs"] == expected
-    client.delete_experiment(experiment)
 
 
 def test_deleted_runs_and_experiments_come_when_they_are_asked_for(server: RunningServer, source: str) -> None:
-    client = MlflowClient(source)
-    experiment = client.create_experiment("thinned")
-    kept, gone = (client.create_run(experiment).info.run_id for _ in range(2))
-    client.delete_run(gone)
+    with _experiment(source, "thinned") as (client, experiment):
+        kept, gone = (client.create_run(experiment).info.run_id for _ in range(2))
+        client.delete_run(gone)
+        _thins(server, source, kept, gone)
+
+
+def _thins(server: RunningServer, source: str, kept: str, gone: str) -> None:
     _does(server, source, "--experiment", "thinned")
     assert set(_found(server, source)["runs"]) == {kept}
     _does(server, source, "--experiment", "thinned", "--experiment", "gone", "--deleted")
@@ -173,7 +191,6 @@ def test_deleted_runs_and_experiments_come_when_they_are_asked_for(server: Runni
         body = {"max_results": 100, "view_type": "DELETED_ONLY"}
         found = http.post("/mlflow/api/2.0/mlflow/experiments/search", json=body).json()["experiments"]
     assert [one["name"] for one in found] == ["gone"]
-    client.delete_experiment(experiment)
 
 
 def test_what_is_left_out_comes_later_and_alone(server: RunningServer, source: str, wanted: Picture) -> None:

@@ -43,8 +43,15 @@ async def delete_experiments(transfer: Transfer) -> None:
     async for experiment in _chosen(transfer):
         thing = transfer.ledger.find("experiment", experiment["experiment_id"])
         if thing and _stage(experiment) == "deleted" and thing.digest != "deleted":
-            work = transfer.target.post(f"{API}/experiments/delete", {"experiment_id": thing.target})
-            await transfer.attempt("deletion of experiment", experiment["name"], work)
+            await transfer.attempt("deletion of experiment", experiment["name"], _delete(transfer, thing.target))
+
+
+async def _delete(transfer: Transfer, experiment_id: str) -> None:
+    async def find() -> Json | None:
+        found = await transfer.target.get(f"{API}/experiments/get", experiment_id=experiment_id)
+        return {} if _stage(found["experiment"]) == "deleted" else None
+
+    await transfer.target.post(f"{API}/experiments/delete", {"experiment_id": experiment_id}, find=find)
 
 
 def _stage(experiment: Json) -> str:

@@ -22,7 +22,8 @@ from modelyard.cli.mlflow_import.transfer import (
 SEARCH = f"{API}/runs/search"
 # A run in a list has all its parameters, tags and last metrics with it.
 PAGE = 200
-PARENT, LOGGED, NAME = "mlflow.parentRunId", "mlflow.log-model.history", "mlflow.runName"
+PARENT, LOGGED = "mlflow.parentRunId", "mlflow.log-model.history"
+NAME, AUTHOR = "mlflow.runName", "mlflow.user"
 
 
 async def find_runs(transfer: Transfer, experiment: Thing) -> None:
@@ -56,8 +57,7 @@ async def delete_runs(transfer: Transfer, experiment: Thing) -> None:
     async for run in transfer.source.entries(SEARCH, "runs", body=body):
         thing = transfer.ledger.find("run", run["info"]["run_id"])
         if thing and thing.target not in there:
-            work = transfer.target.post(f"{API}/runs/delete", {"run_id": thing.target})
-            await transfer.attempt("deletion of run", thing.source, work)
+            await transfer.attempt("deletion of run", thing.source, _move(transfer, thing, "delete", "deleted"))
 
 
 async def _listed(transfer: Transfer, experiment: Thing) -> AsyncIterator[Json]:
@@ -180,7 +180,7 @@ async def _fill(transfer: Transfer, thing: Thing) -> None:
     batch = Batch(transfer.target, thing.target)
     for param in data.get("params", ()):
         await batch.add("params", {"key": param["key"], "value": param.get("value", "")})
-    for tag in pairs(_mapped_tags(transfer, thing, data)):
+    for tag in pairs(_mapped_tags(transfer, thing, run)):
         await batch.add("tags", tag)
     for metric in data.get("metrics", ()):
         transfer.report.made("metric value", await copy_history(transfer, thing, metric["key"], batch))
@@ -202,16 +202,32 @@ async def _restore(transfer: Transfer, thing: Thing) -> None:
     """Brings a run back that is deleted in the target: only such are deleted that are complete."""
     if thing.is_new:
         return
+    if await _stage(transfer, thing) == "deleted":
+        await _move(transfer, thing, "restore", "active")
+
+
+async def _move(transfer: Transfer, thing: Thing, verb: str, stage: str) -> None:
+    """Deletes or restores a run; MLflow refuses to do that twice."""
+
+    async def find() -> Json | None:
+        return {} if await _stage(transfer, thing) == stage else None
+
+    await transfer.target.post(f"{API}/runs/{verb}", {"run_id": thing.target}, find=find)
+
+
+async def _stage(transfer: Transfer, thing: Thing) -> str:
     run = (await transfer.target.get(f"{API}/runs/get", run_id=thing.target))["run"]
-    if run["info"]["lifecycle_stage"] == "deleted":
-        await transfer.target.post(f"{API}/runs/restore", {"run_id": thing.target})
+    return str(run["info"]["lifecycle_stage"])
 
 
-def _mapped_tags(transfer: Transfer, run: Thing, data: Json) -> dict[str, str]:
+def _mapped_tags(transfer: Transfer, thing: Thing, run: Json) -> dict[str, str]:
     """The tags of a run, with what they say about runs as these are called in the target."""
-    tags = foreign(tags_of(data))
+    tags = foreign(tags_of(run["data"]))
     if LOGGED in tags:
-        tags[LOGGED] = tags[LOGGED].replace(run.source, run.target)
+        tags[LOGGED] = tags[LOGGED].replace(thing.source, thing.target)
+    # Without it the target would name who imports.
+    if author := run["info"].get("user_id"):
+        tags.setdefault(AUTHOR, author)
     if PARENT in tags and (parent := transfer.ledger.find("run", tags[PARENT])):
         tags[PARENT] = parent.target
     elif PARENT in tags:

@@ -96,7 +96,11 @@ async def _make(transfer: Transfer, version: Version) -> Json:
 
 
 async def _delete(transfer: Transfer, name: str, version: Json) -> None:
-    await transfer.target.delete(f"{VERSIONS}/delete", {"name": name, "version": version["version"]})
+    try:
+        await transfer.target.delete(f"{VERSIONS}/delete", {"name": name, "version": version["version"]})
+    except Refused as error:
+        if error.status != 404:  # gone already, by a request whose reply was lost
+            raise
 
 
 async def _complete(transfer: Transfer, version: Version, number: str, there: dict[str, str]) -> None:
