@@ -23,11 +23,16 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the MLflow server keeps files."""
+    return tmp_path_factory.mktemp("source") / "server" / "artifacts"
+
+
+@pytest.fixture(scope="module")
+def source(stored: Path) -> Iterator[str]:
     """The URL of an MLflow server with something of everything."""
-    folder = tmp_path_factory.mktemp("source")
-    with mlflow_server(folder / "server") as url:
-        fill(url, folder / "files")
+    with mlflow_server(stored.parent) as url:
+        fill(url, stored.parents[1] / "files")
         yield url
 
 
@@ -224,6 +229,22 @@ def test_what_cannot_be_imported_is_said(server: RunningServer, source: str) -> 
     assert "is not the URL of an MLflow server" in _is_refused(server, "tracking:5000")
     assert "does not answer as an MLflow server does" in _is_refused(server, f"{server.url}/health")
     assert "There is no project" in _is_refused(server, source, "--project", "missing")
+
+
+def test_a_file_that_cannot_come_is_named_and_tried_again(
+    server: RunningServer, source: str, stored: Path
+) -> None:
+    with _experiment(source, "damaged") as (client, experiment):
+        run = client.create_run(experiment).info.run_id
+        client.log_text(run, "whole", "whole.txt")
+        folder = stored / experiment / run / "artifacts"
+        (folder / "odd\\name.txt").write_text("odd")
+        said = _is_refused(server, source, "--experiment", "damaged")
+        assert f"The run {run} of experiment damaged was left behind: the file odd\\name.txt:" in said
+        assert "Left behind: 1 run." in said
+        (folder / "odd\\name.txt").rename(folder / "even.txt")
+        assert "1 run, 1 file." in _does(server, source, "--experiment", "damaged")
+    assert len(_found(server, source)["runs"][run]["files"]) == 2
 
 
 def test_credentials_are_sent_and_never_written_down(server: RunningServer, source: str) -> None:

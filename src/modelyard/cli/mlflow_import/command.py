@@ -28,8 +28,10 @@ def mlflow(
     experiment: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this experiment; may be given more than once.")
     ] = None,
-    artifacts: Annotated[bool, typer.Option(" /--no-artifacts", help="Leave the files out.")] = True,
-    models: Annotated[bool, typer.Option(" /--no-models", help="Leave logged and registered models out.")] = True,
+    no_artifacts: Annotated[bool, typer.Option("--no-artifacts", help="Leave files and traces out.")] = False,
+    no_models: Annotated[
+        bool, typer.Option("--no-models", help="Leave logged and registered models out.")
+    ] = False,
     deleted: Annotated[bool, typer.Option("--deleted", help="Take deleted experiments and runs along.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come.")] = False,
     user: Annotated[
@@ -47,7 +49,11 @@ def mlflow(
     from modelyard.cli.mlflow_import.moving import Choice, Rest, carry_over  # noqa: PLC0415 - only this needs it
 
     choice = Choice(
-        experiments=tuple(experiment or ()), artifacts=artifacts, models=models, deleted=deleted, dry=dry_run
+        experiments=tuple(experiment or ()),
+        artifacts=not no_artifacts,
+        models=not no_models,
+        deleted=deleted,
+        dry=dry_run,
     )
     place, headers = _source(url, user)
     server = Server.find()
