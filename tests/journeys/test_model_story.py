@@ -61,7 +61,7 @@ def test_a_model_is_trained_registered_reviewed_and_promoted(server: RunningServ
     domino.project_create_v4("iris")
     domino = Domino("ada/iris", api_key=ada.key, host=server.url)
     domino.files_upload("/train.py", io.BytesIO(TRAIN))
-    ada.does("project", "members", "add", "ada/iris", "grace", "--role", "resultsConsumer")
+    ada.does("project", "add", "ada/iris", "grace", "--role", "resultsConsumer")
     job = domino.job_start("python train.py", environment_id=training)
     status = wait_for(lambda: (s := domino.job_status(job["id"]))["statuses"]["isCompleted"] and s, DONE_SECONDS)
     log = domino.get_run_log(job["id"])
