@@ -16,6 +16,7 @@ from modelyard.engines.mail import Mail, MailDelayed, MailRefused, MailServerAwa
 
 SECONDS = 30.0
 LONGEST_WORD = 60
+LONGEST_REASON = 500
 
 
 class SmtpMailer(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +52,9 @@ class SmtpMailer(msgspec.Struct, frozen=True, kw_only=True):
                 raise MailServerAway(str(lack.message)) from None
             raise MailRefused(f"The mail server cannot reach such an address: {lack.message}") from None
         except aiosmtplib.SMTPResponseException as refusal:
-            raise MailServerAway(f"The mail server answered {refusal.code}: {_line(refusal.message)}") from None
+            raise MailServerAway(f"The mail server answered {refusal.code}: {_brief(refusal.message)}") from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as trouble:
-            raise MailServerAway(f"The mail server cannot be reached: {_line(str(trouble))}") from None
+            raise MailServerAway(f"The mail server cannot be reached: {_brief(str(trouble))}") from None
 
     async def _hand_over(self, message: EmailMessage, address: str) -> None:
         secure = self.security != "none"
@@ -112,7 +113,12 @@ def _parts(address: str) -> tuple[str, str]:
 def _outcome(code: int, message: str) -> MailRefused | MailDelayed:
     """What a server's answer on one mail means: 4xx is for now, 5xx for ever."""
     kind = MailRefused if 500 <= code < 600 else MailDelayed
-    return kind(f"The mail server answered {code}: {_line(message)}")
+    return kind(f"The mail server answered {code}: {_brief(message)}")
+
+
+def _brief(said: str) -> str:
+    """What a server said, as much of it as is worth keeping."""
+    return _line(said)[:LONGEST_REASON]
 
 
 def _line(text: str) -> str:
