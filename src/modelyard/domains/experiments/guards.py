@@ -161,10 +161,11 @@ def all_belonging_at(kind: Belonging, at: At, right: Right, run: At | None = Non
     return _guard(load, right)
 
 
-def evaluation_data_at(at: At, right: Right, also: At | None = None) -> Guard:
+def evaluation_data_at(at: At, right: Right, also: At | None = None, *, names_all: bool = False) -> Guard:
     """For those with this right in all experiments of an evaluation dataset; reading needs one of them.
 
-    `also` is where other experiments are named, in which the right is needed as well.
+    `also` is where other experiments are named, in which the right is needed as well. With `names_all` the reply
+    names all its experiments, so all of them must be seen.
     """
 
     async def load(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
@@ -179,7 +180,7 @@ def evaluation_data_at(at: At, right: Right, also: At | None = None) -> Guard:
         seen = {one.id for one in await visible_experiments(db, caller, ids, READ)}
         if not seen:
             raise missing
-        if right is not READ:
+        if right is not READ or names_all:
             await demand_experiments(db, caller, ids, right)
         if also is not None:
             await demand_experiments(db, caller, set(await many(request, also)), right)

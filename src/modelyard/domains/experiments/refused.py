@@ -10,6 +10,7 @@ _HOOKS = "The tracker calls no other servers."
 _PRESIGNED = "Artifacts are kept by the platform itself and sent through it."
 
 REFUSED: dict[str, str] = {
+    "2.0mlflow/": "MLflow has this at an address without a slash by mistake, and at the right one as well.",
     "2.0/mlflow/artifacts/presigned-": _PRESIGNED,
     "2.0/mlflow-artifacts/presigned/": _PRESIGNED,
     "2.0/mlflow-artifacts/mpu/": _PRESIGNED,

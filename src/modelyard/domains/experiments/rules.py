@@ -171,6 +171,10 @@ EVALUATION = [
     Rule("GET", f"{_DATASETS}/search", experiments_at(query("experiment_ids"), required=True)),
     Rule("GET", f"{_DATASETS}/{{dataset_id:str}}", evaluation_data_at(_DATASET, READ)),
     Rule("DELETE", f"{_DATASETS}/{{dataset_id:str}}", evaluation_data_at(_DATASET, WRITE)),
+    Rule(
+        "GET", f"{_DATASETS}/{{dataset_id:str}}/experiment-ids",
+        evaluation_data_at(_DATASET, READ, names_all=True),
+    ),
     Rule("GET", f"{_DATASETS}/{{dataset_id:str}}/records", evaluation_data_at(_DATASET, READ)),
     Rule("POST", f"{_DATASETS}/{{dataset_id:str}}/records", evaluation_data_at(_DATASET, WRITE)),
     Rule("DELETE", f"{_DATASETS}/{{dataset_id:str}}/records", evaluation_data_at(_DATASET, WRITE)),
