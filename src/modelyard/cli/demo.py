@@ -137,7 +137,9 @@ def _train(server: Server, project: dict[str, Any], environment: dict[str, Any])
     job = server.get(f"/api/jobs/beta/jobs/{job['id']}")["job"]
     status = job["status"]["executionStatus"]
     if status != "Succeeded":
-        raise CommandError(f"The job ended as {status}; this is a fault of the demonstration.")
+        said = server.get(f"/api/jobs/beta/jobs/{job['id']}/logs", logType="stdErr")["logs"]["logContent"]
+        words = "\n".join(line["log"] for line in said[-15:])
+        raise CommandError(f"The job ended as {status}; this is a fault of the demonstration.\n{words}")
     usage = job["usage"]
     _done(f"job #{job['number']} {status}, peak memory {usage['memoryGiB'] * 1024:.0f} MiB")
     return dict(job)
@@ -170,6 +172,7 @@ def _say_next() -> None:
         Panel(
             "Keep a server running:    make serve      (or .venv/bin/modelyard serve)\n"
             "Run your own folder:      .venv/bin/modelyard run --follow -- python your_script.py\n"
+            "Runs and models:          http://127.0.0.1:8765/mlflow\n"
             "Browse the API:           http://127.0.0.1:8765/docs\n"
             "Ten-minute tutorial:      docs/tutorial/first-project.md",
             title="Where to go from here",

@@ -40,7 +40,7 @@ with mlflow.start_run():
         model,
         name="model",
         input_example=test_x.head(3),
-        pip_requirements=["scikit-learn", "pandas"],
+        serialization_format="cloudpickle",
         registered_model_name="breast-cancer",
     )
 
