@@ -57,6 +57,7 @@ from modelyard.domains.projects.tags import legacy as project_tags
 from modelyard.domains.registered_models import BETA, NAMES_BELOW
 from modelyard.domains.registered_models import routes as registered_models
 from modelyard.domains.registered_models.lineage import routes as model_lineage
+from modelyard.domains.registered_models.protocol import files as tracked_files
 from modelyard.domains.registered_models.protocol import models as tracked_models
 from modelyard.domains.registered_models.protocol import versions as tracked_versions
 from modelyard.domains.registered_models.reproductions import routes as model_reproductions
@@ -141,6 +142,7 @@ OPERATIONS = operations_of(
     model_versions,
     tracked_models,
     tracked_versions,
+    tracked_files,
     model_stages,
     tracked_stages,
     model_reviews,

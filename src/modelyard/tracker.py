@@ -29,6 +29,8 @@ def configure(dsn: str, place: TrackerPlace) -> None:
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SGI_NAME": "uvicorn",
         "MLFLOW_SERVER_ALLOWED_HOSTS": HOST,
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "8",
+        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "32",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }

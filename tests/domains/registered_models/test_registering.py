@@ -258,3 +258,25 @@ async def test_every_step_is_in_the_audit_trail_by_the_models_name(
         project["id"],
     )
     assert found == ["registeredModel.created", "modelVersion.created", "registeredModel.changed"]
+
+
+async def test_the_pages_show_files_of_a_version_to_who_sees_its_run(
+    ada: Person, bob: Person, project: dict[str, Any]
+) -> None:
+    run_id = await new_run(ada, project)
+    await put_file(ada, run_id, "out/forest/MLmodel", b"flavors: {}")
+    await ada.post(V1, _body(run_id, "team/churn", discoverable=True))
+    url = "/mlflow/model-versions/get-artifact?name=team%2Fchurn&version=1&path="
+    shown = await ada.request("GET", f"{url}MLmodel")
+    assert (shown.status_code, shown.content) == (200, b"flavors: {}")
+    assert "sandbox" in shown.headers["content-security-policy"]
+    assert (await ada.request("GET", f"{url}../../secret")).status_code == 400
+    assert (await bob.request("GET", f"{url}MLmodel")).status_code == 403
+    # Of a run in a project that a reader of the model does not see, the files stay closed.
+    elsewhere = await new_run(ada)
+    await put_file(ada, elsewhere, "forest/MLmodel", b"closed")
+    await ada.post(at("team/churn", "/versions"), _version(elsewhere, "forest"))
+    await give_role(ada, project, bob, "resultsConsumer")
+    assert (await bob.request("GET", f"{url}MLmodel")).status_code == 200
+    second = await bob.request("GET", f"{url}MLmodel".replace("version=1", "version=2"))
+    assert (second.status_code, b"closed" in second.content) == (404, False)

@@ -9,7 +9,9 @@ from modelyard.domains.experiments.access import (
     visible_run,
 )
 from modelyard.domains.experiments.asked import project_named
-from modelyard.domains.experiments.protocol import AlreadyExists, protocol_operation
+from modelyard.domains.experiments.forwarding import Changed, Stream
+from modelyard.domains.experiments.guards import artifact_experiment
+from modelyard.domains.experiments.protocol import AlreadyExists, page_operation, protocol_operation
 from modelyard.domains.experiments.queries import Experiment, find_run, mark_registered, runs_of_job
 from modelyard.domains.experiments.reserved_tags import PROJECT_TAG, is_reserved, origin_tags, refuse_reserved
 from modelyard.domains.experiments.written import on_registered_run_written
@@ -17,15 +19,19 @@ from modelyard.domains.experiments.written import on_registered_run_written
 __all__ = [
     "PROJECT_TAG",
     "AlreadyExists",
+    "Changed",
     "Experiment",
     "ExperimentAccess",
     "ExperimentRun",
+    "Stream",
+    "artifact_experiment",
     "find_run",
     "is_reserved",
     "mark_registered",
     "on_registered_run_written",
     "origin_tags",
     "own_project",
+    "page_operation",
     "project_named",
     "protocol_operation",
     "refuse_reserved",

@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from modelyard.domains.experiments.asked import HttpRequest
-from modelyard.engines.tracker import Tracker, TrackerRefused, TrackerReply
+from modelyard.engines.tracker import Tracker, TrackerRefused
 from modelyard.kit import context
 
 log = structlog.get_logger()
@@ -59,12 +59,11 @@ async def handed_on(request: HttpRequest, tracker: Tracker, changed: Changed) ->
         content = msgspec.json.encode(changed.body)
         headers["content-type"] = "application/json"
     headers["content-length"] = str(len(content))
-    async with tracker.send(method, path, query=query, headers=headers, body=content or None) as reply:
-        answer = b"".join([piece async for piece in reply.pieces()])
-        if reply.status >= 500:
-            raise _failed(method, path, reply.status, answer)
-        kept = {name: value for name, value in _reply_headers(reply) if name != "content-length"}
-        return Response(answer, status_code=reply.status, headers=kept, media_type=kept.get("content-type"))
+    reply = await tracker.answer(method, path, query=query, headers=headers, body=content or None)
+    if reply.status >= 500:
+        raise _failed(method, path, reply.status, reply.content)
+    kept = {name: value for name, value in _kept(reply.headers) if name != "content-length"}
+    return Response(reply.content, status_code=reply.status, headers=kept, media_type=kept.get("content-type"))
 
 
 class Stream(Response[bytes]):
@@ -91,7 +90,7 @@ class _Streamed(ASGIResponse):
             if reply.status >= 500:
                 raise _failed(method, path, reply.status, b"".join([piece async for piece in reply.pieces()]))
             extra = [] if self._is_page else _HARMLESS
-            kept = [(name.encode(), value.encode("latin-1")) for name, value in _reply_headers(reply)] + extra
+            kept = [(name.encode(), value.encode("latin-1")) for name, value in _kept(reply.headers)] + extra
             await send({"type": "http.response.start", "status": reply.status, "headers": kept})
             async for piece in reply.pieces():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -113,8 +112,8 @@ def _line(request: HttpRequest, changed: Changed) -> tuple[str, str, str, dict[s
     return request.method, quote(path, safe="/:@!$&'()*+,;=~-._"), query, headers
 
 
-def _reply_headers(reply: TrackerReply) -> list[tuple[str, str]]:
-    return [(name.lower(), value) for name, value in reply.headers if name.lower() in _REPLY_HEADERS]
+def _kept(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name.lower(), value) for name, value in headers if name.lower() in _REPLY_HEADERS]
 
 
 def _failed(method: str, path: str, status: int, answer: bytes) -> TrackerRefused:

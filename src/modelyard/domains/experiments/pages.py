@@ -14,7 +14,8 @@ from modelyard.domains.experiments.access import READ, WRITE
 from modelyard.domains.experiments.asked import At, HttpRequest, Place
 from modelyard.domains.experiments.forwarding import Changed, Stream, handed_on
 from modelyard.domains.experiments.guards import Allowed, anybody, experiment_at, run_at
-from modelyard.domains.experiments.protocol import TAG, render_protocol_failure
+from modelyard.domains.experiments.protocol import PAGES as ROOT
+from modelyard.domains.experiments.protocol import TAG, page_operation, render_protocol_failure
 from modelyard.domains.users import SESSION_COOKIE, SESSION_SECONDS, Caller, authenticated, log_in, log_out
 from modelyard.engines.tracker import Tracker
 from modelyard.kit.db import Database
@@ -23,10 +24,8 @@ from modelyard.kit.failures import render_failure
 from modelyard.kit.operation import operation
 from modelyard.pages import page
 
-ROOT = "/mlflow"
 _LOGIN = f"{ROOT}/login"
 _HIDDEN: dict[str, Any] = {"tag": TAG, "include_in_schema": False, "failures": ()}
-_PROTOCOL: dict[str, Any] = _HIDDEN | {"exception_handlers": {Exception: render_protocol_failure}}
 
 
 class Credentials(msgspec.Struct):
@@ -55,7 +54,7 @@ async def get_tracking_page(
     return Stream(request, tracker, Changed(path="/"), is_page=True)
 
 
-@operation("GET", f"{ROOT}/static-files/{{path:path}}", guard=anybody(), **_PROTOCOL)
+@page_operation("GET", "static-files/{path:path}", guard=anybody())
 async def get_tracking_page_file(
     allowed: Allowed,  # noqa: ARG001 - its guard is what matters
     request: HttpRequest,
@@ -66,7 +65,7 @@ async def get_tracking_page_file(
     return Stream(request, tracker, Changed(path=f"/static-files{path}"), is_page=True)
 
 
-@operation("GET", f"{ROOT}/version", guard=anybody(), **_PROTOCOL)
+@page_operation("GET", "version", guard=anybody())
 async def get_tracker_version(
     allowed: Allowed,  # noqa: ARG001 - its guard is what matters
     request: HttpRequest,
@@ -76,7 +75,7 @@ async def get_tracker_version(
     return await handed_on(request, tracker, Changed(path="/version"))
 
 
-@operation("GET", f"{ROOT}/get-artifact", guard=run_at(At(Place.QUERY, "run_id", "run_uuid"), READ), **_PROTOCOL)
+@page_operation("GET", "get-artifact", guard=run_at(At(Place.QUERY, "run_id", "run_uuid"), READ))
 async def get_run_artifact(
     allowed: Allowed,  # noqa: ARG001 - its guard is what matters
     request: HttpRequest,
@@ -86,7 +85,7 @@ async def get_run_artifact(
     return Stream(request, tracker, Changed(path="/get-artifact"))
 
 
-@operation("POST", f"{ROOT}/graphql", guard=graphql.answerable, **_PROTOCOL)
+@page_operation("POST", "graphql", guard=graphql.answerable)
 async def ask_tracker(question: graphql.Question, tracker: Tracker) -> Response[Any]:
     """A question of the tracker's pages, in GraphQL."""
     answer = await tracker.call("POST", "/graphql", body=question.body)
@@ -94,7 +93,11 @@ async def ask_tracker(question: graphql.Question, tracker: Tracker) -> Response[
 
 
 @operation(
-    "POST", "/v1/traces", guard=experiment_at(At(Place.HEADER, "x-mlflow-experiment-id"), WRITE), **_PROTOCOL
+    "POST",
+    "/v1/traces",
+    guard=experiment_at(At(Place.HEADER, "x-mlflow-experiment-id"), WRITE),
+    **_HIDDEN,
+    exception_handlers={Exception: render_protocol_failure},
 )
 async def export_traces(
     allowed: Allowed,  # noqa: ARG001 - its guard is what matters

@@ -18,6 +18,8 @@ from modelyard.kit.operation import operation
 from modelyard.kit.wire import FailureEnvelopeV1
 
 TAG = "MLflow"
+# Where the tracker's pages are; the same address is the tracking URI.
+PAGES = "/mlflow"
 
 RESOURCE_ALREADY_EXISTS = "RESOURCE_ALREADY_EXISTS"
 # What clients of a newer MLflow go back to older operations by.
@@ -63,6 +65,19 @@ def protocol_operation(
         include_in_schema=False,
         exception_handlers={Exception: render_protocol_failure},
         **options,
+    )
+
+
+def page_operation(method: str, path: str, *, guard: Guard) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """Declares an operation that only the tracker's pages use, by its path below theirs."""
+    return operation(
+        method,
+        f"{PAGES}/{path}",
+        guard=guard,
+        tag=TAG,
+        include_in_schema=False,
+        failures=(),
+        exception_handlers={Exception: render_protocol_failure},
     )
 
 

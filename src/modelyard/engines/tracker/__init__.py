@@ -96,6 +96,14 @@ class TrackerReply(Protocol):
         ...
 
 
+class TrackerAnswer(msgspec.Struct, frozen=True):
+    """A whole reply."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    content: bytes
+
+
 @runtime_checkable
 class Tracker(Protocol):
     """MLflow's REST API, and what the platform asks of it most.
@@ -118,6 +126,18 @@ class Tracker(Protocol):
         body: AsyncIterable[bytes] | bytes | None = None,
     ) -> AbstractAsyncContextManager[TrackerReply]:
         """One request as it is, and its reply as it comes, whatever its status."""
+        ...
+
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> TrackerAnswer:
+        """One request whose reply is small, whatever its status; a few of them at once."""
         ...
 
     async def call(

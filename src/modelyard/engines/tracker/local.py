@@ -1,5 +1,6 @@
 """The tracker on this machine, by HTTP over its Unix socket."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from modelyard.engines.tracker import (
     Metric,
     Param,
     TrackedRun,
+    TrackerAnswer,
     TrackerRefused,
 )
 from modelyard.engines.tracker.place import HOST, TrackerPlace, TrackerState
@@ -25,6 +27,8 @@ from modelyard.kit.errors import BadRequest, NotFound, Unavailable
 T = TypeVar("T")
 
 CONNECTIONS = 100
+# Each may need two connections of MLflow to its database; who has one and waits for another waits for all.
+AT_ONCE = 16
 PIECE_BYTES = 2**18
 # To which experiment something belongs never changes.
 REMEMBERED = 10_000
@@ -41,6 +45,7 @@ class LocalTracker:
     def __init__(self, place: TrackerPlace) -> None:
         self._place = place
         self._session: aiohttp.ClientSession | None = None
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._experiments: dict[tuple[Belonging, str], str] = {}
 
     @property
@@ -85,18 +90,31 @@ class LocalTracker:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unavailable(_AWAY) from error
 
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> TrackerAnswer:
+        """One request whose reply is small, whatever its status; a few of them at once."""
+        async with self._turn, self.send(method, path, query=query, headers=headers, body=body) as reply:
+            content = b"".join([piece async for piece in reply.pieces()])
+            return TrackerAnswer(reply.status, reply.headers, content)
+
     async def call(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
     ) -> dict[str, Any]:
         """One request with a JSON body; the reply's JSON. Raises TrackerRefused."""
         sent = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"} if sent is not None else None
-        async with self.send(method, path, query=urlencode(query or {}), headers=headers, body=sent) as reply:
-            content = b"".join([piece async for piece in reply.pieces()])
-            if reply.status >= 400:
-                raise refusal(reply.status, content)
-            answer: dict[str, Any] = msgspec.json.decode(content or b"{}")
-            return answer
+        reply = await self.answer(method, path, query=urlencode(query or {}), headers=headers, body=sent)
+        if reply.status >= 400:
+            raise refusal(reply.status, reply.content)
+        answer: dict[str, Any] = msgspec.json.decode(reply.content or b"{}")
+        return answer
 
     async def run(self, run_id: str) -> TrackedRun:
         """A run; raises NotFound."""
