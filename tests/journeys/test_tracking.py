@@ -1,6 +1,9 @@
 """The real MLflow client against a real server, also while the tracker is killed."""
 
+import filecmp
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
@@ -105,3 +109,45 @@ def test_two_people_log_side_by_side_and_see_only_their_own(server: RunningServe
         ):
             with pytest.raises(MlflowException, match="may not see it"):
                 refused()
+
+
+LOGS_A_MODEL = """
+import sys, mlflow
+
+class Large(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[str]) -> list[str]:
+        return model_input
+
+with mlflow.start_run() as run:
+    print("logging", flush=True)
+    mlflow.pyfunc.log_model(
+        name="large", python_model=Large(), artifacts={"weights": sys.argv[1]}, pip_requirements=[],
+        registered_model_name="large",
+    )
+"""
+
+
+def test_a_client_that_is_killed_while_it_logs_a_model_registers_nothing(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(os.urandom(2**20) * 400)
+    variables = {"MLFLOW_TRACKING_URI": f"{server.url}/mlflow", "MLFLOW_TRACKING_TOKEN": server.key}
+    command = [sys.executable, "-c", LOGS_A_MODEL, str(weights)]
+    uploaded = server.home / "mlflow" / "artifacts"
+    with client_of(server, server.key) as client, (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=log)
+        wait_for(lambda: any(uploaded.rglob("models/*/*")), DONE_SECONDS, (tmp_path / "log").read_text)
+        process.kill()
+        process.wait()
+        assert client.search_model_versions() == []
+        done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        (version,) = client.search_model_versions()
+        assert (version.name, version.version) == ("large", "1")
+        back = download_artifacts(
+            f"{client.get_model_version_download_uri('large', '1')}/artifacts/weights.bin",
+            dst_path=str(tmp_path / "back"),
+            tracking_uri=f"{server.url}/mlflow",
+        )
+        assert filecmp.cmp(back, weights, shallow=False)
