@@ -238,11 +238,11 @@ def test_a_file_that_cannot_come_is_named_and_tried_again(
         run = client.create_run(experiment).info.run_id
         client.log_text(run, "whole", "whole.txt")
         folder = stored / experiment / run / "artifacts"
-        (folder / "odd\\name.txt").write_text("odd")
+        (folder / "..%2Fodd.txt").write_text("odd")
         said = _is_refused(server, source, "--experiment", "damaged")
-        assert f"The run {run} of experiment damaged was left behind: the file odd\\name.txt:" in said
+        assert f"The run {run} of experiment damaged was left behind: the file ..%2Fodd.txt:" in said
         assert "Left behind: 1 run." in said
-        (folder / "odd\\name.txt").rename(folder / "even.txt")
+        (folder / "..%2Fodd.txt").rename(folder / "even.txt")
         assert "1 run, 1 file." in _does(server, source, "--experiment", "damaged")
     assert len(_found(server, source)["runs"][run]["files"]) == 2
 
