@@ -26,10 +26,26 @@ class Files(msgspec.Struct, frozen=True):
 
 
 async def copy_files(transfer: Transfer, files: Files) -> None:
-    """Copies every file that the target lacks, or has in another size. Raises CommandError."""
+    """Copies every file that the target lacks, or has in another size.
+
+    Raises CommandError for those that cannot be copied, when all others are there.
+    """
     if stored_path(files.target_place) is None:
         raise CommandError(f"the target keeps its files at {files.target_place}, where nothing can be sent to")
-    await transfer.each(_lacking(transfer, files, ""), lambda file: _copy(transfer, files, file))
+    failed: list[str] = []
+
+    async def copy(file: Json) -> None:
+        try:
+            await _copy(transfer, files, file["path"])
+        except Unreachable:
+            raise
+        except CommandError as error:
+            failed.append(f"the file {file['path']}: {error}")
+
+    await transfer.each(_lacking(transfer, files, ""), copy)
+    if failed:
+        more = f" (and {len(failed) - 1:,} more of its files)" if len(failed) > 1 else ""
+        raise CommandError(f"{failed[0].rstrip('.')}{more}")
 
 
 async def _lacking(transfer: Transfer, files: Files, folder: str, depth: int = 0) -> AsyncIterator[Json]:
@@ -67,15 +83,8 @@ async def _listed(server: Rest, identity: str, folder: str, *, of_model: bool) -
     return [entry async for entry in server.entries(path, "files", **window)]
 
 
-async def _copy(transfer: Transfer, files: Files, entry: Json) -> None:
-    """Copies one file; raises CommandError that names it."""
-    path = entry["path"]
-    try:
-        await repeated(lambda: _stream(transfer, files, path))
-    except Unreachable:
-        raise
-    except CommandError as error:
-        raise CommandError(f"the file {path}: {error}") from None
+async def _copy(transfer: Transfer, files: Files, path: str) -> None:
+    await repeated(lambda: _stream(transfer, files, path))
     transfer.report.made("file")
 
 
