@@ -1,8 +1,8 @@
-"""`python -m bench [start reads jobs lists files projects datasets]` runs the measurements and prints tables."""
+"""`python -m bench [start reads jobs lists files projects datasets tracking]` runs the measurements and prints tables."""
 
 import sys
 
-from bench import datasets, files, jobs, lists, projects, reads, start
+from bench import datasets, files, jobs, lists, projects, reads, start, tracking
 
 MEASUREMENTS = {
     "start": start.measure,
@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "files": files.measure,
     "projects": projects.measure,
     "datasets": datasets.measure,
+    "tracking": tracking.measure,
 }
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
 """Project files: large ones both ways, and lists, history and archives of many, beside cp and git."""
 
-import contextlib
 import os
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pygit2
 from pygit2.enums import Option
 
-from bench.serving import Server, modelyard, table
+from bench.serving import Server, modelyard, peak_memory, table
 from modelyard.engines.git import Author
 from modelyard.engines.git.local import LocalGitStore
 from modelyard.kit.safe_path import SafePath
@@ -45,12 +42,12 @@ def _large(server: Server) -> None:
         for _ in range(LARGE_ROUNDS):
             times["cp"].append(_timed(lambda: _run("cp", source, target)))
             times["cp and sync"].append(_timed(lambda: (_run("cp", source, target), _run("sync", target))))
-            with _peak(server) as peak:
+            with peak_memory(server) as peak:
                 times["upload"].append(_timed(lambda: _upload(server, source)))
             peaks["upload"] = max(peaks["upload"], peak[0])
             commit = server.json("GET", f"/v4/projects/{project}/files")["commitId"]
             url = f"/api/projects/v1/projects/{project}/files/{commit}/large.bin/content"
-            with _peak(server) as peak:
+            with peak_memory(server) as peak:
                 times["download"].append(_timed(lambda url=url: _download(server, url, target)))  # type: ignore[misc]
             peaks["download"] = max(peaks["download"], peak[0])
             _run("cmp", source, target)
@@ -141,22 +138,3 @@ def _timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-@contextlib.contextmanager
-def _peak(server: Server) -> Iterator[list[int]]:
-    """The most resident memory of the API's process during the block, in bytes, in a list of one."""
-    api = next(one for one in psutil.Process(server.pid).children() if "modelyard.api" in one.cmdline())
-    peak, over = [0], threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.02):
-            peak[0] = max(peak[0], api.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        over.set()
-        watcher.join()

@@ -6,14 +6,12 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-
-import uv
 
 from bench.serving import clean_environment, load, modelyard, table
 
@@ -22,7 +20,7 @@ ROUNDS, SECONDS = 5, 3.0
 
 def measure() -> None:
     """Interleaves the three loads, each server bound to the same single core."""
-    with modelyard() as server, _mlflow() as peer:
+    with modelyard() as server, mlflow_server() as peer:
         project = server.new_project("reads")
         for number in range(30):
             server.new_project(f"listed-{number}")
@@ -53,30 +51,21 @@ def measure() -> None:
 
 
 @contextlib.contextmanager
-def _mlflow() -> Iterator[str]:
-    """MLflow's server with one worker on SQLite, from an environment made for it."""
+def mlflow_server() -> Iterator[str]:
+    """MLflow's own server with one worker on SQLite."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         taken.close()
-        place, environment = Path(folder), clean_environment()
-        pip = [
-            uv.find_uv_bin(),
-            "pip",
-            "install",
-            "--quiet",
-            "--compile-bytecode",
-            "--python",
-            f"{place}/venv",
-            "mlflow",
-        ]
-        subprocess.run([uv.find_uv_bin(), "venv", "--quiet", str(place / "venv")], check=True, env=environment)
-        subprocess.run(pip, check=True, env=environment)
         command = [
-            f"{place}/venv/bin/mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port),
-            "--backend-store-uri", f"sqlite:///{place}/mlflow.db", "--artifacts-destination", f"{place}/artifacts",
+            sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port),
+            "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts",
         ]  # fmt: skip
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command,
+            env=clean_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             _wait(f"http://127.0.0.1:{port}/health")

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 
 CLIENTS = 16
 
@@ -76,6 +78,25 @@ class Server:
         """The id of a new project."""
         body = {"name": name, "description": "", "visibility": "Private"}
         return str(self.json("POST", "/api/projects/beta/projects", json=body)["project"]["id"])
+
+
+@contextlib.contextmanager
+def peak_memory(server: Server) -> Iterator[list[int]]:
+    """The most resident memory of the API's process during the block, in bytes, in a list of one."""
+    api = next(one for one in psutil.Process(server.pid).children() if "modelyard.api" in one.cmdline())
+    peak, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            peak[0] = max(peak[0], api.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
 
 
 def load(url: str, headers: dict[str, str], seconds: float, clients: int = CLIENTS) -> list[float]:
