@@ -1,4 +1,4 @@
-"""`python -m bench [start reads jobs lists files projects datasets tracking]` runs the measurements and prints tables."""
+"""`python -m bench [start reads jobs lists files projects datasets tracking]` measures, and prints tables."""
 
 import sys
 

@@ -58,7 +58,8 @@ def mlflow_server() -> Iterator[str]:
         taken.close()
         command = [
             sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port),
-            "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts",
+            "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+            "--artifacts-destination", f"{folder}/artifacts",
         ]  # fmt: skip
         process = subprocess.Popen(
             command,
