@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -115,10 +116,14 @@ def _large(server: Server, ways: list[Way], experiment: str) -> None:
 
 
 def _in_turns(ways: list[Way], request: Callable[[httpx.Client], None], rounds: int) -> dict[str, list[float]]:
-    """The times in seconds of the same request, on each way in turns, and first now on one, now on the other."""
+    """The times in seconds of the same request, on each way in turns.
+
+    Which comes first is left to chance: what happens at every so-many-th request must not always meet the same way.
+    """
     times: dict[str, list[float]] = {name: [] for name, _ in ways}
-    for number in range(rounds):
-        for name, client in ways if number % 2 else reversed(ways):
+    chance = random.Random(1)
+    for _ in range(rounds):
+        for name, client in chance.sample(ways, len(ways)):
             began = time.perf_counter()
             request(client)
             times[name].append(time.perf_counter() - began)
