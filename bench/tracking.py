@@ -118,7 +118,7 @@ def _large(server: Server, ways: list[Way], experiment: str) -> None:
 def _in_turns(ways: list[Way], request: Callable[[httpx.Client], None], rounds: int) -> dict[str, list[float]]:
     """The times in seconds of the same request, on each way in turns.
 
-    Which comes first is left to chance: what happens at every so-many-th request must not always meet the same way.
+    Which comes first is left to chance: what happens at every so-many-th request must not always meet the same.
     """
     times: dict[str, list[float]] = {name: [] for name, _ in ways}
     chance = random.Random(1)
