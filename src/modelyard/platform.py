@@ -58,7 +58,7 @@ async def get_readiness(db: Database, tracker: Tracker) -> Health:
     """
     if await db.value("SELECT 1") != 1:
         raise Unavailable("The database does not answer.")
-    if tracker.is_restarting:
+    if tracker.is_restarting():
         return Health(status="degraded", degraded=["experiments"])
     return Health(status="ready")
 

@@ -1,9 +1,11 @@
 """Whatever is handed on to the tracker: who has no part in a project learns and changes nothing there."""
 
+import gzip
 from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from modelyard.domains.experiments.rules import RULES, Rule
 from tests.client import Person
@@ -199,3 +201,49 @@ async def test_a_trace_is_not_put_elsewhere_by_another_spelling(ada: Person, bob
     for trace in ({"traceInfo": other, "trace_info": info}, {"trace_info": info, "traceInfo": other}):
         reply = await bob.request("POST", "/api/3.0/mlflow/traces", json={"trace": trace})
         assert reply.status_code == 400, reply.text
+
+
+def spans(trace_id: str, name: str) -> bytes:
+    """One span of a trace, as an exporter of OpenTelemetry sends it."""
+    exported = ExportTraceServiceRequest()
+    span = exported.resource_spans.add().scope_spans.add().spans.add()
+    span.trace_id, span.span_id, span.name = bytes.fromhex(trace_id.removeprefix("tr-")), bytes(7) + b"1", name
+    span.start_time_unix_nano, span.end_time_unix_nano = 1, 2
+    return exported.SerializeToString()
+
+
+async def export(person: Person, experiment_id: str, content: bytes, **headers: str) -> httpx.Response:
+    sent = {"x-mlflow-experiment-id": experiment_id, "content-type": "application/x-protobuf"} | headers
+    return await person.request("POST", "/v1/traces", content=content, headers=sent)
+
+
+async def test_a_trace_of_others_cannot_be_written_to_by_its_id(ada: Person, bob: Person) -> None:
+    world = await World(ada).fill()
+    mine = await experiment(bob, "mine")
+    before = await seen(ada, world)
+    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": mine}}
+    info = {"trace_id": world.trace, "trace_location": place, "request_time": "2026-01-01T00:00:00Z"}
+    await bob.post("/api/3.0/mlflow/traces", {"trace": {"trace_info": info}}, expect=404)
+    assert (await export(bob, mine, spans(world.trace, "smuggled"))).status_code == 404
+    assert await seen(ada, world) == before
+    new = "tr-" + "a1" * 16
+    assert (await export(bob, mine, spans(new, "own"))).status_code == 200
+    assert (
+        await export(bob, mine, gzip.compress(spans(new, "own")), **{"content-encoding": "gzip"})
+    ).status_code == 200
+    found = (await bob.get("/api/3.0/mlflow/traces/get", trace_id=new))["trace"]
+    assert [one["name"] for one in found["spans"]] == ["own"]
+
+
+async def test_spans_that_cannot_be_looked_into_are_refused(ada: Person, bob: Person) -> None:
+    mine = await experiment(ada, "mine")
+    one = spans("tr-" + "b2" * 16, "own")
+    assert (await export(ada, mine, b"{}", **{"content-type": "application/json"})).status_code == 400
+    assert (await export(ada, mine, b"\xff\xff\xff")).status_code == 400
+    assert (await export(ada, mine, b"no gzip", **{"content-encoding": "gzip"})).status_code == 400
+    assert (await export(ada, mine, one, **{"content-encoding": "br"})).status_code == 400
+    bomb = gzip.compress(bytes(60 * 2**20))
+    assert (await export(ada, mine, bomb, **{"content-encoding": "gzip"})).status_code == 413
+    assert (await export(bob, mine, one)).status_code == 404
+    theirs = await run(bob, "0")
+    assert (await export(ada, mine, one, **{"x-mlflow-run-id": theirs})).status_code == 404

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from modelyard.domains.experiments import queries
-from modelyard.domains.experiments.queries import Experiment, RunRow
+from modelyard.domains.experiments.queries import Experiment
 from modelyard.domains.jobs import find_job
 from modelyard.domains.projects import Project, project_by_id, project_by_name, projects_by_ids
 from modelyard.domains.users import Caller, Right
@@ -53,11 +53,13 @@ async def visible_run(
 ) -> ExperimentRun:
     """A run in whose project the caller has these rights; raises NotFound or Forbidden."""
     missing = NotFound(f"There is no run with the id {run_id[:100]}, or you may not see it.")
-    row = await queries.find_run(db, run_id) or await _adopted(db, tracker, run_id)
-    if row is None:
+    found = await queries.find_run_of(db, caller, run_id)
+    if found is None and await _adopted(db, tracker, run_id):
+        found = await queries.find_run_of(db, caller, run_id)
+    if found is None or found.project is None:
         raise missing
-    project = await _project(db, caller, row.project_id, rights, missing)
-    return ExperimentRun(row.id, row.experiment_id, row.job_id, row.is_registered, project)
+    project = _demand(msgspec.convert(found.project, Project), rights, missing)
+    return ExperimentRun(found.id, found.experiment_id, found.job_id, found.is_registered, project)
 
 
 async def visible_experiments(
@@ -88,6 +90,27 @@ async def experiment_of(
         raise NotFound(f"There is no {kind} with the id {subject[:100]}, or you may not see it.") from None
 
 
+async def demand_runs(db: Database, tracker: Tracker, caller: Caller, run_ids: list[str], *rights: Right) -> None:
+    """Raises NotFound unless the caller has these rights where all these runs belong."""
+    known = {run.id: run for run in await queries.find_runs(db, run_ids)}
+    for run_id in run_ids:
+        if run_id not in known:  # it may be one to note yet
+            await visible_run(db, tracker, caller, run_id, *rights)
+    await demand_experiments(db, caller, {run.experiment_id for run in known.values()}, *rights)
+
+
+async def demand_new_or_own(db: Database, tracker: Tracker, caller: Caller, trace_id: str) -> None:
+    """Raises NotFound or Forbidden for a trace that is there and that the caller may not write to.
+
+    Clients choose the ids of traces, and what comes for one that is there becomes part of it.
+    """
+    try:
+        experiment_id = await tracker.experiment_of(Belonging.TRACE, trace_id)
+    except NotFound:
+        return
+    await visible_experiment(db, caller, experiment_id, WRITE)
+
+
 async def own_project(db: Database, caller: Caller, named: str | None, *rights: Right) -> Project:
     """The project in which somebody works who names an experiment.
 
@@ -115,6 +138,11 @@ async def _project(
         project = await project_by_id(db, caller, project_id)
     except NotFound:
         raise missing from None
+    return _demand(project, rights, missing)
+
+
+def _demand(project: Project, rights: tuple[Right, ...], missing: NotFound) -> Project:
+    """The project itself; raises what is missing to who may not see into it, and Forbidden for lack of a right."""
     if READ not in project.rights:
         raise missing
     lacking = [right for right in rights if right not in project.rights]
@@ -126,18 +154,18 @@ async def _project(
     return project
 
 
-async def _adopted(db: Database, tracker: Tracker, run_id: str) -> RunRow | None:
-    """A run that the tracker has and that was not noted yet: the server was killed between the two."""
+async def _adopted(db: Database, tracker: Tracker, run_id: str) -> bool:
+    """Notes a run that the tracker has and that was not noted: the server was killed between the two."""
     try:
         run = await tracker.run(run_id)
     except NotFound:
-        return None
+        return False
     experiment = await queries.find_experiment(db, run.experiment_id)
     if experiment is None:
-        return None
+        return False
     job_id = run.tags.get("mlflow.domino.run_id")
     if job_id is not None and await find_job(db, job_id) is None:
         job_id = None
     creator = run.tags.get("mlflow.domino.user_id", experiment.creator_id)
     await queries.add_run(db, run.id, experiment.id, job_id, creator)
-    return await queries.find_run(db, run_id)
+    return True

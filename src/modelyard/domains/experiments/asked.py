@@ -13,6 +13,7 @@ from modelyard.kit.errors import BadRequest
 
 HttpRequest = Request[Any, Any, State]
 
+_READ = "modelyard.json"
 PROJECT_HEADER = "x-modelyard-project"
 
 
@@ -34,7 +35,10 @@ class At(msgspec.Struct, frozen=True):
 
 
 async def json_body(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object of a request; raises BadRequest."""
+    """The JSON object of a request, read once; raises BadRequest."""
+    if _READ in request.scope:
+        known: dict[str, Any] = request.scope[_READ]  # type: ignore[literal-required]
+        return known
     content = await request.body()
     if b"\\u0000" in content:
         raise BadRequest("A text in the request has a character that cannot be stored (NUL).")
@@ -44,6 +48,7 @@ async def json_body(request: HttpRequest) -> dict[str, Any]:
         body = _lenient(content)
     if not isinstance(body, dict):
         raise BadRequest("The body is not a JSON object.")
+    request.scope[_READ] = body  # type: ignore[literal-required]
     return body
 
 

@@ -22,7 +22,6 @@ _REQUEST_HEADERS = (
     "content-encoding",
     "accept",
     "range",
-    "x-mlflow-experiment-id",
 )
 _REPLY_HEADERS = frozenset({
     "accept-ranges",
@@ -59,6 +58,13 @@ async def handed_on(request: HttpRequest, tracker: Tracker, changed: Changed) ->
         content = msgspec.json.encode(changed.body)
         headers["content-type"] = "application/json"
     headers["content-length"] = str(len(content))
+    return await sent(method, path, tracker, headers, content, query)
+
+
+async def sent(
+    method: str, path: str, tracker: Tracker, headers: dict[str, str], content: bytes, query: str = ""
+) -> Response[bytes]:
+    """The tracker's reply to this request."""
     reply = await tracker.answer(method, path, query=query, headers=headers, body=content or None)
     if reply.status >= 500:
         raise _failed(method, path, reply.status, reply.content)
@@ -85,7 +91,7 @@ class _Streamed(ASGIResponse):
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         method, path, query, headers = _line(self._request, self._changed)
-        body = _sent(self._request) if method in {"POST", "PUT"} else None
+        body = _pieces(self._request) if method in {"POST", "PUT"} else None
         async with self._tracker.send(method, path, query=query, headers=headers, body=body) as reply:
             if reply.status >= 500:
                 raise _failed(method, path, reply.status, b"".join([piece async for piece in reply.pieces()]))
@@ -97,7 +103,7 @@ class _Streamed(ASGIResponse):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _sent(request: HttpRequest) -> AsyncIterator[bytes]:
+async def _pieces(request: HttpRequest) -> AsyncIterator[bytes]:
     async for piece in request.stream():
         if piece:
             yield piece

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.domains.experiments.access import READ, demand_experiments, visible_run
+from modelyard.domains.experiments.access import READ, demand_experiments, demand_runs
 from modelyard.domains.experiments.asked import HttpRequest, json_body
 from modelyard.domains.users import Caller
 from modelyard.engines.tracker import Tracker
@@ -40,8 +40,7 @@ async def _load(request: HttpRequest, db: Database, tracker: Tracker, caller: Ca
     body = await json_body(request)
     experiments, runs = asked_about(body)
     await demand_experiments(db, caller, experiments, READ)
-    for run_id in runs:
-        await visible_run(db, tracker, caller, run_id, READ)
+    await demand_runs(db, tracker, caller, sorted(runs), READ)
     return Question(caller, body)
 
 

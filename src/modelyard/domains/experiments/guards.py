@@ -11,6 +11,8 @@ from modelyard.domains.experiments.access import (
     READ,
     WRITE,
     demand_experiments,
+    demand_new_or_own,
+    demand_runs,
     experiment_of,
     visible_experiments,
     visible_run,
@@ -85,8 +87,7 @@ def runs_at(at: At) -> Guard:
         run_ids = await many(request, at)
         if not 0 < len(run_ids) <= _MOST:
             raise BadRequest(f"Name 1 to {_MOST:,} runs, in {at.name}.")
-        for run_id in run_ids:
-            await visible_run(db, tracker, caller, run_id, READ)
+        await demand_runs(db, tracker, caller, run_ids, READ)
         return Allowed(caller)
 
     return _guard(load, READ)
@@ -112,6 +113,19 @@ def experiment_at(at: At, right: Right) -> Guard:
         raise BadRequest("Name an experiment by its own id here; 0 is only the default of a project.")
 
     return _guard(load, right)
+
+
+def new_trace_in(at: At, trace: At) -> Guard:
+    """For those who may write to the experiment at a place and to the trace at another, if it is there."""
+
+    async def load(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
+        named = await one(request, at)
+        await experiment_by_id(db, tracker, caller, named, project_named(request), write=True)
+        for trace_id in await many(request, trace):
+            await demand_new_or_own(db, tracker, caller, trace_id)
+        return Allowed(caller)
+
+    return _guard(load, WRITE)
 
 
 def experiments_at(at: At, *, required: bool = False) -> Guard:

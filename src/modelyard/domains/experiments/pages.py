@@ -9,11 +9,11 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from modelyard.domains.experiments import graphql
-from modelyard.domains.experiments.access import READ, WRITE
+from modelyard.domains.experiments import graphql, otlp
+from modelyard.domains.experiments.access import READ
 from modelyard.domains.experiments.asked import At, HttpRequest, Place
-from modelyard.domains.experiments.forwarding import Changed, Stream, handed_on
-from modelyard.domains.experiments.guards import Allowed, anybody, experiment_at, run_at
+from modelyard.domains.experiments.forwarding import Changed, Stream, handed_on, sent
+from modelyard.domains.experiments.guards import Allowed, anybody, run_at
 from modelyard.domains.experiments.protocol import PAGES as ROOT
 from modelyard.domains.experiments.protocol import TAG, page_operation, render_protocol_failure
 from modelyard.domains.users import SESSION_COOKIE, SESSION_SECONDS, Caller, authenticated, log_in, log_out
@@ -95,17 +95,13 @@ async def ask_tracker(question: graphql.Question, tracker: Tracker) -> Response[
 @operation(
     "POST",
     "/v1/traces",
-    guard=experiment_at(At(Place.HEADER, "x-mlflow-experiment-id"), WRITE),
+    guard=otlp.exportable,
     **_HIDDEN,
     exception_handlers={Exception: render_protocol_failure},
 )
-async def export_traces(
-    allowed: Allowed,  # noqa: ARG001 - its guard is what matters
-    request: HttpRequest,
-    tracker: Tracker,
-) -> Response[Any]:
+async def export_traces(exported: otlp.Exported, tracker: Tracker) -> Response[Any]:
     """Spans in OpenTelemetry's protocol."""
-    return await handed_on(request, tracker, Changed())
+    return await sent("POST", "/v1/traces", tracker, exported.headers, exported.content)
 
 
 @operation("GET", _LOGIN, guard=None, **_HIDDEN)

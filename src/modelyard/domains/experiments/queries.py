@@ -1,9 +1,12 @@
 """SQL of experiments and of which experiment a run belongs to."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from modelyard.domains.projects import KNOWN_TO_CALLER, PROJECTS_OF_CALLER
+from modelyard.domains.users import Caller
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.search_syntax import Condition, Key, Searchable
 
@@ -45,6 +48,16 @@ class RunRow(msgspec.Struct, frozen=True):
     project_id: str
     job_id: str | None
     is_registered: bool
+
+
+class RunOfCaller(msgspec.Struct, frozen=True):
+    """Where a run belongs, and its project as one caller sees it, if at all."""
+
+    id: str
+    experiment_id: str
+    job_id: str | None
+    is_registered: bool
+    project: dict[str, Any] | None
 
 
 async def add_experiment(
@@ -159,6 +172,17 @@ _RUN = (
 async def find_run(db: Executor, run_id: str) -> RunRow | None:
     """Where a run belongs."""
     return await db.row(RunRow, f"{_RUN} r.id = $1", run_id)
+
+
+async def find_run_of(db: Executor, caller: Caller, run_id: str) -> RunOfCaller | None:
+    """Where a run belongs, with its project if the caller may know of it, in one query."""
+    return await db.row(
+        RunOfCaller,
+        "SELECT r.id, r.experiment_id, r.job_id, r.is_registered, to_jsonb(p) AS project FROM experiment_runs r"
+        f" JOIN experiments e ON e.id = r.experiment_id LEFT JOIN ({PROJECTS_OF_CALLER}) p"
+        f" ON p.id = e.project_id AND {KNOWN_TO_CALLER} WHERE r.id = $3",
+        caller.id, caller.is_admin, run_id,
+    )  # fmt: skip
 
 
 async def find_runs(db: Executor, run_ids: list[str]) -> list[RunRow]:

@@ -24,6 +24,7 @@ from modelyard.domains.experiments.guards import (
     experiment_at,
     experiments_at,
     new_in,
+    new_trace_in,
     run_at,
     runs_at,
 )
@@ -137,7 +138,10 @@ TRACES = [
     Rule("POST", f"{_V2}/traces/link-to-run", all_belonging_at(TRACE, body("trace_ids"), WRITE, _RUN)),
     Rule(
         "POST", f"{_V3}/traces",
-        experiment_at(body("trace.trace_info.trace_location.mlflow_experiment.experiment_id"), WRITE),
+        new_trace_in(
+            body("trace.trace_info.trace_location.mlflow_experiment.experiment_id"),
+            body("trace.trace_info.trace_id"),
+        ),
     ),
     Rule("GET", f"{_V3}/traces/get", belonging_at(TRACE, query("trace_id"), READ)),
     Rule("GET", f"{_V3}/traces/batchGet", all_belonging_at(TRACE, query("trace_ids"), READ)),

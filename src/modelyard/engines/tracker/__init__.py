@@ -111,7 +111,6 @@ class Tracker(Protocol):
     Every method raises Unavailable while the tracker does not answer.
     """
 
-    @property
     def is_restarting(self) -> bool:
         """Whether the tracker has ended by itself and does not answer yet."""
         ...

@@ -18,6 +18,7 @@ from modelyard.engines.tracker import (
     Metric,
     Param,
     TrackedRun,
+    Tracker,
     TrackerAnswer,
     TrackerRefused,
 )
@@ -39,7 +40,7 @@ _AWAY = "The tracker of experiments is away for the moment; try again."
 _API = "/api/2.0/mlflow"
 
 
-class LocalTracker:
+class LocalTracker(Tracker):
     """MLflow's server of a home; opened and closed by the event loop that uses it."""
 
     def __init__(self, place: TrackerPlace) -> None:
@@ -48,7 +49,6 @@ class LocalTracker:
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._experiments: dict[tuple[Belonging, str], str] = {}
 
-    @property
     def is_restarting(self) -> bool:
         """Whether the tracker has ended by itself and does not answer yet."""
         return self._place.state == TrackerState.RESTARTING
