@@ -50,6 +50,8 @@ def lend(tracker: TrackerPlace, home: Path) -> None:
     place = TrackerPlace(home)
     place.prepare()
     place.socket.symlink_to(tracker.socket)
+    place.artifacts.rmdir()
+    place.artifacts.symlink_to(tracker.artifacts)
 
 
 async def _create(url: str, name: str) -> None:

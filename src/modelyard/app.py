@@ -28,6 +28,7 @@ from modelyard.domains.datasets.uploads import routes as dataset_uploads
 from modelyard.domains.environments import legacy as environments_legacy
 from modelyard.domains.environments import routes as environments
 from modelyard.domains.environments import seed_environments
+from modelyard.domains.experiments import files as tracking_files
 from modelyard.domains.experiments import pages as tracking_pages
 from modelyard.domains.experiments import routes as experiments
 from modelyard.domains.experiments import rules as tracking_rules
@@ -150,6 +151,7 @@ OPERATIONS = operations_of(
     model_reproductions,
     audit_trail,
     experiments,
+    tracking_files,
     tracking_pages,
 )
 OPERATIONS += tracking_rules.HANDLERS
@@ -198,6 +200,7 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.storage = dataset_storage(settings)
         app.state.dataset_uploads = DatasetUploads(app.state.storage, settings.dataset_max_file_bytes)
         app.state.tracker = LocalTracker(TrackerPlace(settings.home_path))
+        app.state.tracker.sweep(2 * settings.upload_timeout_seconds)
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         try:

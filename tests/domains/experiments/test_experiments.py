@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.client import Person
+from modelyard.engines.tracker.artifacts import INCOMING
+from modelyard.engines.tracker.place import TrackerPlace
+from tests.client import Modelyard, Person
+from tests.disks import small_disk
 from tests.domains.experiments.tracking import API, experiment, make_project, run
 
 pytestmark = pytest.mark.usefixtures("tracking")
@@ -140,6 +143,38 @@ async def test_files_are_behind_the_guard_of_their_experiment(ada: Person, bob: 
     ):
         reply = await bob.request("GET", f"/api/2.0/mlflow-artifacts/artifacts/{path}")
         assert reply.status_code == 404, reply.text
+
+
+async def test_a_file_is_sent_in_parts_and_as_no_page(ada: Person) -> None:
+    made = await experiment(ada, "files")
+    logged = await run(ada, made)
+    url = f"/api/2.0/mlflow-artifacts/artifacts/{made}/{logged}/artifacts"
+    assert (await ada.request("PUT", f"{url}/page.html", content=b"<script>")).status_code == 200
+    part = await ada.request("GET", f"{url}/page.html", headers={"range": "bytes=1-3"})
+    assert (part.status_code, part.content) == (206, b"scr")
+    assert part.headers["content-security-policy"].startswith("sandbox")
+    assert part.headers["content-disposition"] == "attachment"
+    assert (await ada.request("GET", f"{url}/none")).json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    assert (await ada.request("GET", url)).status_code == 404
+    assert (await ada.request("PUT", f"{url}/page.html/below", content=b"x")).status_code == 400
+    assert (await ada.request("PUT", url, content=b"x")).status_code == 400
+    assert (await ada.request("PUT", f"{url}/{'n' * 256}", content=b"x")).status_code == 400
+    listed = await ada.get(f"{API}/artifacts/list", run_id=logged)
+    assert [(one["path"], one["file_size"]) for one in listed["files"]] == [("page.html", 8)]
+
+
+async def test_a_full_disk_leaves_no_part_of_a_file(modelyard: Modelyard, ada: Person) -> None:
+    made = await experiment(ada, "full")
+    logged = await run(ada, made)
+    incoming = TrackerPlace(modelyard.settings.home_path).artifacts / INCOMING
+    if incoming.exists():  # of another test: they share the tracker
+        incoming.rmdir()
+    with small_disk(incoming):
+        url = f"/api/2.0/mlflow-artifacts/artifacts/{made}/{logged}/artifacts/large"
+        reply = await ada.request("PUT", url, content=bytes(4 * 2**20))
+        assert (reply.status_code, reply.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        assert list(incoming.iterdir()) == []
+    assert (await ada.get(f"{API}/artifacts/list", run_id=logged)).get("files", []) == []
 
 
 @pytest.mark.parametrize("prefix", ["/mlflow/api", "/mlflow/ajax-api", "/ajax-api", "/api"])

@@ -9,7 +9,7 @@ from modelyard.domains.experiments.access import (
     visible_run,
 )
 from modelyard.domains.experiments.asked import project_named
-from modelyard.domains.experiments.forwarding import Changed, Stream
+from modelyard.domains.experiments.files import sent_file
 from modelyard.domains.experiments.guards import artifact_experiment
 from modelyard.domains.experiments.protocol import AlreadyExists, page_operation, protocol_operation
 from modelyard.domains.experiments.queries import Experiment, find_run, mark_registered, runs_of_job
@@ -19,11 +19,9 @@ from modelyard.domains.experiments.written import on_registered_run_written
 __all__ = [
     "PROJECT_TAG",
     "AlreadyExists",
-    "Changed",
     "Experiment",
     "ExperimentAccess",
     "ExperimentRun",
-    "Stream",
     "artifact_experiment",
     "find_run",
     "is_reserved",
@@ -36,6 +34,7 @@ __all__ = [
     "protocol_operation",
     "refuse_reserved",
     "runs_of_job",
+    "sent_file",
     "visible_experiment",
     "visible_experiments",
     "visible_run",

@@ -36,7 +36,7 @@ _REPLY_HEADERS = frozenset({
     "vary",
 })  # fmt: skip
 # Nothing that somebody has logged runs as a page of ours.
-_HARMLESS = [(b"x-content-type-options", b"nosniff"), (b"content-security-policy", b"sandbox; default-src 'none'")]
+HARMLESS = [(b"x-content-type-options", b"nosniff"), (b"content-security-policy", b"sandbox; default-src 'none'")]
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ class _Streamed(ASGIResponse):
         async with self._tracker.send(method, path, query=query, headers=headers, body=body) as reply:
             if reply.status >= 500:
                 raise _failed(method, path, reply.status, b"".join([piece async for piece in reply.pieces()]))
-            extra = [] if self._is_page else _HARMLESS
+            extra = [] if self._is_page else HARMLESS
             kept = [(name.encode(), value.encode("latin-1")) for name, value in _kept(reply.headers)] + extra
             await send({"type": "http.response.start", "status": reply.status, "headers": kept})
             async for piece in reply.pieces():

@@ -92,8 +92,6 @@ RUNS = [
 FILES = [
     Rule("GET", f"{_V2}/artifacts/list", run_at(_RUN_IN_QUERY, READ)),
     Rule("GET", f"{_ARTIFACTS}/artifacts", artifact_at(query("path"), READ)),
-    Rule("GET", f"{_ARTIFACTS}/artifacts/{{path:path}}", artifact_at(path("path"), READ), streams=True),
-    Rule("PUT", f"{_ARTIFACTS}/artifacts/{{path:path}}", artifact_at(path("path"), WRITE), streams=True),
     Rule("DELETE", f"{_ARTIFACTS}/artifacts/{{path:path}}", artifact_at(path("path"), WRITE)),
     Rule("POST", f"{_V2}/upload-artifact", run_at(_RUN_IN_QUERY, WRITE), streams=True, ajax=True),
     *(

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from modelyard.kit.errors import Failure
+from modelyard.kit.open_file import OpenFile
 
 # What a run's or logged model's files are addressed by; nothing else is ever taken from a client.
 ARTIFACT_SCHEME = "mlflow-artifacts:"
@@ -155,6 +156,14 @@ class Tracker(Protocol):
 
     async def experiment_of(self, kind: Belonging, subject: str) -> str:
         """The id of the experiment that something belongs to; raises NotFound."""
+        ...
+
+    def open_artifact(self, path: str) -> OpenFile:
+        """A file of the artifact store, to be read once; blocks. Raises NotFound and BadRequest."""
+        ...
+
+    async def receive_artifact(self, path: str, body: AsyncIterable[bytes]) -> None:
+        """Puts a file into the artifact store, as a whole or not at all; raises BadRequest and OSError."""
         ...
 
     async def artifacts(self, location: str) -> list[ArtifactEntry]:

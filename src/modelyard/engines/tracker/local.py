@@ -22,8 +22,10 @@ from modelyard.engines.tracker import (
     TrackerAnswer,
     TrackerRefused,
 )
+from modelyard.engines.tracker.artifacts import ArtifactFiles
 from modelyard.engines.tracker.place import HOST, TrackerPlace, TrackerState
 from modelyard.kit.errors import BadRequest, NotFound, Unavailable
+from modelyard.kit.open_file import OpenFile
 
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class LocalTracker(Tracker):
 
     def __init__(self, place: TrackerPlace) -> None:
         self._place = place
+        self._files = ArtifactFiles(place.artifacts)
         self._session: aiohttp.ClientSession | None = None
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._experiments: dict[tuple[Belonging, str], str] = {}
@@ -52,6 +55,10 @@ class LocalTracker(Tracker):
     def is_restarting(self) -> bool:
         """Whether the tracker has ended by itself and does not answer yet."""
         return self._place.state == TrackerState.RESTARTING
+
+    def sweep(self, seconds: float) -> None:
+        """Removes what was left of uploads that broke off more than so many seconds ago."""
+        self._files.sweep(seconds)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -172,6 +179,14 @@ class LocalTracker(Tracker):
             raise missing
         answer = await self._found("GET", f"/api/3.0/mlflow/traces/{subject}", {}, _TraceReply, missing)
         return answer.trace.trace_info.trace_location.mlflow_experiment.experiment_id
+
+    def open_artifact(self, path: str) -> OpenFile:
+        """A file of the artifact store, to be read once; blocks. Raises NotFound and BadRequest."""
+        return self._files.open(path)
+
+    async def receive_artifact(self, path: str, body: AsyncIterable[bytes]) -> None:
+        """Puts a file into the artifact store, as a whole or not at all; raises BadRequest and OSError."""
+        await self._files.receive(path, body)
 
     async def artifacts(self, location: str) -> list[ArtifactEntry]:
         """What is directly below `mlflow-artifacts:/<path>`; nothing for a file or what is not there."""
