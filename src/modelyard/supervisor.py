@@ -57,7 +57,9 @@ async def supervise(settings: Settings, announce: Callable[[str], None]) -> None
             children = [
                 Child("api", "modelyard.api", environment, reading),
                 Child("runner", "modelyard.runner", environment, reading),
-                OnDemand("tracker", "modelyard.tracker", environment, reading, TrackerPlace(home)),
+                OnDemand(
+                    "tracker", "modelyard.tracker", _without_secrets(environment), reading, TrackerPlace(home)
+                ),
             ]
             await _run(settings, children, postgres, home, url, stop, announce)
         finally:
@@ -149,6 +151,12 @@ def _environment(settings: Settings, home: Path, port: int, url: str, dsn: str) 
         DATABASE_DSN: dsn,
     }
     return os.environ | chosen
+
+
+def _without_secrets(environment: dict[str, str]) -> dict[str, str]:
+    """What a process of somebody else's code is told."""
+    secrets_of_ours = {PREFIX + "ADMIN_API_KEY", PREFIX + "SMTP_PASSWORD"}
+    return {name: value for name, value in environment.items() if name not in secrets_of_ours}
 
 
 async def _look_after(postgres: EmbeddedPostgres) -> None:

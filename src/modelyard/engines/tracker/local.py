@@ -15,8 +15,6 @@ from modelyard.engines.tracker import (
     ArtifactEntry,
     Belonging,
     LoggedModel,
-    Metric,
-    Param,
     TrackedRun,
     Tracker,
     TrackerAnswer,
@@ -24,6 +22,7 @@ from modelyard.engines.tracker import (
 )
 from modelyard.engines.tracker.artifacts import ArtifactFiles
 from modelyard.engines.tracker.place import HOST, TrackerPlace, TrackerState
+from modelyard.engines.tracker.replies import ModelReply, RunReply, TraceReply, refusal
 from modelyard.kit.errors import BadRequest, NotFound, Unavailable
 from modelyard.kit.open_file import OpenFile
 
@@ -126,7 +125,7 @@ class LocalTracker(Tracker):
     async def run(self, run_id: str) -> TrackedRun:
         """A run; raises NotFound."""
         missing = NotFound(f"There is no run with the id {run_id[:100]}.")
-        answer = await self._found("GET", f"{_API}/runs/get", {"run_id": run_id}, _RunReply, missing)
+        answer = await self._found("GET", f"{_API}/runs/get", {"run_id": run_id}, RunReply, missing)
         info, data = answer.run.info, answer.run.data
         return TrackedRun(
             id=info.run_id,
@@ -149,7 +148,7 @@ class LocalTracker(Tracker):
         missing = NotFound(f"There is no logged model with the id {model_id[:100]}.")
         if not model_id.replace("-", "").isalnum():
             raise missing
-        answer = await self._found("GET", f"{_API}/logged-models/{model_id}", {}, _ModelReply, missing)
+        answer = await self._found("GET", f"{_API}/logged-models/{model_id}", {}, ModelReply, missing)
         info = answer.model.info
         return LoggedModel(
             id=info.model_id,
@@ -177,7 +176,7 @@ class LocalTracker(Tracker):
         missing = NotFound(f"There is no trace with the id {subject[:100]}.")
         if not subject.replace("-", "").isalnum():
             raise missing
-        answer = await self._found("GET", f"/api/3.0/mlflow/traces/{subject}", {}, _TraceReply, missing)
+        answer = await self._found("GET", f"/api/3.0/mlflow/traces/{subject}", {}, TraceReply, missing)
         return answer.trace.trace_info.trace_location.mlflow_experiment.experiment_id
 
     def open_artifact(self, path: str) -> OpenFile:
@@ -222,99 +221,3 @@ class LocalReply:
         """The body, as it comes."""
         async for piece in self._response.content.iter_any():
             yield piece
-
-
-def refusal(status: int, content: bytes) -> TrackerRefused:
-    """What the tracker's failed reply says."""
-    try:
-        said = msgspec.json.decode(content, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        said = _Refusal()
-    return TrackerRefused(status, said.error_code, said.message)
-
-
-class _Refusal(msgspec.Struct):
-    error_code: str = "INTERNAL_ERROR"
-    message: str = "The tracker failed; its log says why."
-
-
-class _RunInfo(msgspec.Struct):
-    run_id: str
-    experiment_id: str
-    status: str
-    lifecycle_stage: str
-    artifact_uri: str = ""
-    run_name: str = ""
-    start_time: int | None = None
-    end_time: int | None = None
-
-
-class _Tag(msgspec.Struct):
-    key: str
-    value: str = ""
-
-
-class _RunData(msgspec.Struct):
-    metrics: list[Metric] = []
-    params: list[Param] = []
-    tags: list[_Tag] = []
-
-
-class _ModelId(msgspec.Struct):
-    model_id: str
-
-
-class _Inputs(msgspec.Struct):
-    model_inputs: list[_ModelId] = []
-
-
-class _Outputs(msgspec.Struct):
-    model_outputs: list[_ModelId] = []
-
-
-class _Run(msgspec.Struct):
-    info: _RunInfo
-    data: _RunData = msgspec.field(default_factory=_RunData)
-    inputs: _Inputs = msgspec.field(default_factory=_Inputs)
-    outputs: _Outputs = msgspec.field(default_factory=_Outputs)
-
-
-class _RunReply(msgspec.Struct):
-    run: _Run
-
-
-class _ModelInfo(msgspec.Struct):
-    model_id: str
-    experiment_id: str
-    name: str
-    status: str
-    artifact_uri: str
-    source_run_id: str = ""
-
-
-class _Model(msgspec.Struct):
-    info: _ModelInfo
-
-
-class _ModelReply(msgspec.Struct):
-    model: _Model
-
-
-class _Place(msgspec.Struct):
-    experiment_id: str
-
-
-class _TraceLocation(msgspec.Struct):
-    mlflow_experiment: _Place
-
-
-class _TraceInfo(msgspec.Struct):
-    trace_location: _TraceLocation
-
-
-class _Trace(msgspec.Struct):
-    trace_info: _TraceInfo
-
-
-class _TraceReply(msgspec.Struct):
-    trace: _Trace
