@@ -54,12 +54,11 @@ async def supervise(settings: Settings, announce: Callable[[str], None]) -> None
         try:
             dsn = settings.database_url or await asyncio.to_thread(_started, postgres)
             environment = _environment(settings, home, port, url, dsn)
+            plain = _without_secrets(environment)
             children = [
                 Child("api", "modelyard.api", environment, reading),
                 Child("runner", "modelyard.runner", environment, reading),
-                OnDemand(
-                    "tracker", "modelyard.tracker", _without_secrets(environment), reading, TrackerPlace(home)
-                ),
+                OnDemand("tracker", "modelyard.tracker", plain, reading, TrackerPlace(home)),
             ]
             await _run(settings, children, postgres, home, url, stop, announce)
         finally:
