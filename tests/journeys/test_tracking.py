@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from tests.journeys.commands import Somebody
 from tests.journeys.running import DONE_SECONDS, RunningServer, wait_for
-from tests.journeys.tracking import client_of
+from tests.journeys.tracking import client_of, plain_environment
 
 
 def health(server: RunningServer) -> str:
@@ -132,16 +132,19 @@ def test_a_client_that_is_killed_while_it_logs_a_model_registers_nothing(
 ) -> None:
     weights = tmp_path / "weights.bin"
     weights.write_bytes(os.urandom(2**20) * 400)
-    variables = {"MLFLOW_TRACKING_URI": f"{server.url}/mlflow", "MLFLOW_TRACKING_TOKEN": server.key}
+    variables = plain_environment() | {
+        "MLFLOW_TRACKING_URI": f"{server.url}/mlflow",
+        "MLFLOW_TRACKING_TOKEN": server.key,
+    }
     command = [sys.executable, "-c", LOGS_A_MODEL, str(weights)]
     uploaded = server.home / "mlflow" / "artifacts"
     with client_of(server, server.key) as client, (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         wait_for(lambda: any(uploaded.rglob("models/*/*")), DONE_SECONDS, (tmp_path / "log").read_text)
         process.kill()
         process.wait()
         assert client.search_model_versions() == []
-        done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         (version,) = client.search_model_versions()
         assert (version.name, version.version) == ("large", "1")
