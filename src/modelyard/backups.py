@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -31,7 +30,7 @@ from modelyard.engines.postgres import (
     has_database,
     restore,
 )
-from modelyard.engines.tracker.place import tracker_dsn
+from modelyard.engines.tracker.place import tracker_database, tracker_dsn
 from modelyard.kit.safe_path import SafePath, link_stays_inside
 from modelyard.settings import Settings
 
@@ -102,7 +101,7 @@ def read_backup(settings: Settings, file: Path) -> str:
         with _database(settings) as dsn:
             restore(dsn, home / _DUMP)
             if (home / _TRACKER_DUMP).exists():
-                create_database(dsn, urlsplit(tracker_dsn(dsn)).path.lstrip("/"))
+                create_database(dsn, tracker_database(dsn))
                 restore(tracker_dsn(dsn), home / _TRACKER_DUMP)
         (home / _DUMP).unlink()
         (home / _TRACKER_DUMP).unlink(missing_ok=True)

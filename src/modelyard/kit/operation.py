@@ -12,7 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database
-from modelyard.kit.wire import FailureEnvelopeV1
+from modelyard.kit.wire import FailureEnvelopeV1, camel_case
 
 FAILURES = {
     400: "The request is malformed or contradicts the state of what it names",
@@ -49,7 +49,7 @@ def operation(
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
-        name = operation_id or _camel(function.__name__)
+        name = operation_id or camel_case(function.__name__)
         asked = tuple(rights) or (guard.rights if guard else ())
         return HTTPRouteHandler(
             url,
@@ -113,8 +113,3 @@ def _failure(code: int) -> ResponseSpec:
         description=FAILURES.get(code, "Failed"),
         generate_examples=False,
     )
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)

@@ -75,6 +75,12 @@ class FailureEnvelopeV1(Wire):
     message: str
 
 
+def camel_case(name: str) -> str:
+    """A name with underscores as it is on the wire."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
 def body_as(shape: type[T], body: bytes) -> T:
     """A request body as a shape, for guards whose object the body names; raises BadRequest."""
     try:

@@ -12,6 +12,7 @@ CREATE TABLE experiments (
     updated_at        timestamptz NOT NULL DEFAULT now(),
     UNIQUE (project_id, name)
 );
+CREATE INDEX experiments_by_name ON experiments (name);
 
 -- Which experiment a run belongs to, and the job that logged it.
 CREATE TABLE experiment_runs (

@@ -80,6 +80,26 @@ async def test_the_default_experiment_is_each_projects_own(ada: Person, bob: Per
     assert [one["info"]["run_id"] for one in listed["runs"]] == [first]
 
 
+async def test_a_name_is_looked_for_in_other_projects_last_and_first_where_one_may_log(
+    ada: Person, bob: Person
+) -> None:
+    async def named(name: str, expect: int = 200) -> str | None:
+        found = await bob.get(f"{API}/experiments/get-by-name", experiment_name=name, expect=expect)
+        return found["experiment"]["experiment_id"] if expect == 200 else None
+
+    ones = {}
+    for role in ("contributor", "resultsConsumer"):
+        project = await make_project(ada, role)
+        ones[role] = await experiment(ada, "baseline", project=project)
+        await ada.post(f"/v4/projects/{project}/collaborators", {"collaboratorId": bob.id, "projectRole": role})
+    await experiment(ada, "baseline")
+    await run(ada, "0")
+    assert await named("baseline") == ones["contributor"]
+    assert await named("Default", expect=404) is None
+    mine = await experiment(bob, "baseline")
+    assert await named("baseline") == mine
+
+
 async def test_an_experiment_is_renamed_tagged_deleted_and_restored(ada: Person) -> None:
     made = await experiment(ada, "old")
     await ada.post(f"{API}/experiments/update", {"experiment_id": made, "new_name": "new"})

@@ -5,14 +5,19 @@ from modelyard.domains.experiments.access import (
     ExperimentRun,
     own_project,
     visible_experiment,
-    visible_experiments,
     visible_run,
 )
 from modelyard.domains.experiments.asked import project_named
 from modelyard.domains.experiments.files import sent_file
 from modelyard.domains.experiments.guards import artifact_experiment
 from modelyard.domains.experiments.protocol import AlreadyExists, page_operation, protocol_operation
-from modelyard.domains.experiments.queries import Experiment, find_run, mark_registered, runs_of_job
+from modelyard.domains.experiments.queries import (
+    Experiment,
+    find_run,
+    mark_registered,
+    runs_of_job,
+    visible_experiments,
+)
 from modelyard.domains.experiments.reserved_tags import PROJECT_TAG, is_reserved, origin_tags, refuse_reserved
 from modelyard.domains.experiments.written import on_registered_run_written
 

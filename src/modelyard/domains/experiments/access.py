@@ -1,13 +1,12 @@
 """Who may do what with experiments, and with what belongs to one: runs, logged models, traces, files."""
 
-from collections.abc import Iterable
-
 import msgspec
 
 from modelyard.domains.experiments import queries
 from modelyard.domains.experiments.queries import Experiment
+from modelyard.domains.experiments.reserved_tags import JOB_ID, USER_ID
 from modelyard.domains.jobs import find_job
-from modelyard.domains.projects import Project, project_by_id, project_by_name, projects_by_ids
+from modelyard.domains.projects import Project, project_by_id, project_by_name
 from modelyard.domains.users import Caller, Right
 from modelyard.engines.tracker import Belonging, Tracker
 from modelyard.kit.db import Database
@@ -62,19 +61,9 @@ async def visible_run(
     return ExperimentRun(found.id, found.experiment_id, found.job_id, found.is_registered, project)
 
 
-async def visible_experiments(
-    db: Database, caller: Caller, experiment_ids: Iterable[str], *rights: Right
-) -> list[Experiment]:
-    """Those of these experiments in whose projects the caller has all these rights."""
-    found = await queries.find_experiments(db, list(experiment_ids))
-    projects = await projects_by_ids(db, caller, {one.project_id for one in found})
-    allowed = {one.id for one in projects if one.rights.issuperset(rights)}
-    return [one for one in found if one.project_id in allowed]
-
-
-async def demand_experiments(db: Database, caller: Caller, experiment_ids: set[str], *rights: Right) -> None:
-    """Raises NotFound unless the caller has these rights in the projects of all these experiments."""
-    allowed = {one.id for one in await visible_experiments(db, caller, experiment_ids, *rights)}
+async def demand_experiments(db: Database, caller: Caller, experiment_ids: set[str], right: Right) -> None:
+    """Raises NotFound unless the caller has this right in the projects of all these experiments."""
+    allowed = await queries.visible_experiments(db, caller, experiment_ids, right)
     if missing := sorted(experiment_ids - allowed):
         raise NotFound(f"There is no experiment with the id {missing[0][:100]}, or you may not use it so.")
 
@@ -90,13 +79,13 @@ async def experiment_of(
         raise NotFound(f"There is no {kind} with the id {subject[:100]}, or you may not see it.") from None
 
 
-async def demand_runs(db: Database, tracker: Tracker, caller: Caller, run_ids: list[str], *rights: Right) -> None:
-    """Raises NotFound unless the caller has these rights where all these runs belong."""
+async def demand_runs(db: Database, tracker: Tracker, caller: Caller, run_ids: list[str], right: Right) -> None:
+    """Raises NotFound unless the caller has this right where all these runs belong."""
     known = {run.id: run for run in await queries.find_runs(db, run_ids)}
     for run_id in run_ids:
         if run_id not in known:  # it may be one to note yet
-            await visible_run(db, tracker, caller, run_id, *rights)
-    await demand_experiments(db, caller, {run.experiment_id for run in known.values()}, *rights)
+            await visible_run(db, tracker, caller, run_id, right)
+    await demand_experiments(db, caller, {run.experiment_id for run in known.values()}, right)
 
 
 async def demand_new_or_own(db: Database, tracker: Tracker, caller: Caller, trace_id: str) -> None:
@@ -163,9 +152,9 @@ async def _adopted(db: Database, tracker: Tracker, run_id: str) -> bool:
     experiment = await queries.find_experiment(db, run.experiment_id)
     if experiment is None:
         return False
-    job_id = run.tags.get("mlflow.domino.run_id")
+    job_id = run.tags.get(JOB_ID)
     if job_id is not None and await find_job(db, job_id) is None:
         job_id = None
-    creator = run.tags.get("mlflow.domino.user_id", experiment.creator_id)
+    creator = run.tags.get(USER_ID, experiment.creator_id)
     await queries.add_run(db, run.id, experiment.id, job_id, creator)
     return True

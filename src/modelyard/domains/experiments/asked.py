@@ -10,6 +10,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from modelyard.kit.errors import BadRequest
+from modelyard.kit.wire import camel_case
 
 HttpRequest = Request[Any, Any, State]
 
@@ -102,17 +103,12 @@ def _inside(body: Mapping[str, Any], name: str) -> list[Any]:
     found: list[Any] = [body]
     for part in name.split("."):
         objects = [one for one in found if isinstance(one, dict)]
-        other = _camel(part)
+        other = camel_case(part)
         if other != part and any(other in one for one in objects):
             raise BadRequest(f"Write {part}, not {other}.")
         found = [one.get(part) for one in objects]
         found = [inner for one in found for inner in (one if isinstance(one, list) else [one])]
     return [one for one in found if one is not None]
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
 
 
 def project_named(request: HttpRequest) -> str | None:

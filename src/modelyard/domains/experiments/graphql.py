@@ -30,9 +30,8 @@ _TRACKER_NAME = re.compile(r"[0-9a-f]{24}/")
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A question that may be asked, by whom."""
+    """A question that may be asked."""
 
-    caller: Caller
     body: dict[str, Any]
 
 
@@ -41,7 +40,7 @@ async def _load(request: HttpRequest, db: Database, tracker: Tracker, caller: Ca
     experiments, runs = asked_about(body)
     await demand_experiments(db, caller, experiments, READ)
     await demand_runs(db, tracker, caller, sorted(runs), READ)
-    return Question(caller, body)
+    return Question(body)
 
 
 answerable = Guard("question", _load, rights=(READ,), scope="experiment")

@@ -14,11 +14,11 @@ from modelyard.domains.experiments.access import (
     demand_new_or_own,
     demand_runs,
     experiment_of,
-    visible_experiments,
     visible_run,
 )
 from modelyard.domains.experiments.asked import At, HttpRequest, Place, json_body, many, one, project_named
 from modelyard.domains.experiments.forwarding import Changed
+from modelyard.domains.experiments.queries import visible_experiments
 from modelyard.domains.experiments.reserved_tags import refuse_reserved
 from modelyard.domains.experiments.service import experiment_by_id
 from modelyard.domains.users import Caller, Right
@@ -29,9 +29,8 @@ from modelyard.kit.errors import BadRequest, NotFound
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """A request that may be handed on, by whom, and as what."""
+    """A request that may be handed on, and as what."""
 
-    caller: Caller
     changed: Changed = Changed()
     # A run that versions of models were made from and that is written to.
     registered_run: str | None = None
@@ -54,8 +53,8 @@ def _guard(load: Load, *rights: Right, scope: str = "experiment") -> Guard:
 def anybody() -> Guard:
     """For everybody with an account: what is asked for belongs to nobody."""
 
-    async def load(_: HttpRequest, __: Database, ___: Tracker, caller: Caller) -> Allowed:
-        return Allowed(caller)
+    async def load(_: HttpRequest, __: Database, ___: Tracker, ____: Caller) -> Allowed:
+        return Allowed()
 
     return _guard(load, scope="any account")
 
@@ -69,13 +68,13 @@ def run_at(at: At, right: Right, models: Right = WRITE) -> Guard:
     async def load(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
         run = await visible_run(db, tracker, caller, await one(request, at), right)
         if right is not WRITE:
-            return Allowed(caller)
+            return Allowed()
         if at.place is Place.BODY:
             _check_tags(await json_body(request))
             for place in _LOGGED_MODELS:
                 for model_id in await many(request, place):
                     await experiment_of(db, tracker, caller, Belonging.LOGGED_MODEL, model_id, models)
-        return Allowed(caller, registered_run=run.id if run.is_registered else None)
+        return Allowed(registered_run=run.id if run.is_registered else None)
 
     return _guard(load, right)
 
@@ -88,7 +87,7 @@ def runs_at(at: At) -> Guard:
         if not 0 < len(run_ids) <= _MOST:
             raise BadRequest(f"Name 1 to {_MOST:,} runs, in {at.name}.")
         await demand_runs(db, tracker, caller, run_ids, READ)
-        return Allowed(caller)
+        return Allowed()
 
     return _guard(load, READ)
 
@@ -103,13 +102,13 @@ def experiment_at(at: At, right: Right) -> Guard:
         if write and at.place is Place.BODY:
             _check_tags(await json_body(request))
         if named != DEFAULT_ID:
-            return Allowed(caller)
+            return Allowed()
         if at.place is Place.QUERY:
             kept = [(key, value) for key, value in _query(request) if key != at.name]
-            return Allowed(caller, Changed(query=[*kept, (at.name, access.experiment.id)]))
+            return Allowed(Changed(query=[*kept, (at.name, access.experiment.id)]))
         if at.place is Place.BODY and "." not in at.name:
             body = await json_body(request)
-            return Allowed(caller, Changed(body=body | {at.name: access.experiment.id}))
+            return Allowed(Changed(body=body | {at.name: access.experiment.id}))
         raise BadRequest("Name an experiment by its own id here; 0 is only the default of a project.")
 
     return _guard(load, right)
@@ -123,7 +122,7 @@ def new_trace_in(at: At, trace: At) -> Guard:
         await experiment_by_id(db, tracker, caller, named, project_named(request), write=True)
         for trace_id in await many(request, trace):
             await demand_new_or_own(db, tracker, caller, trace_id)
-        return Allowed(caller)
+        return Allowed()
 
     return _guard(load, WRITE)
 
@@ -138,11 +137,11 @@ def experiments_at(at: At, *, required: bool = False) -> Guard:
         named = await many(request, at)
         if DEFAULT_ID in named:
             named = [one for one in named if one != DEFAULT_ID] + await _default(request, db, tracker, caller)
-        seen = {one.id for one in await visible_experiments(db, caller, named, READ)}
+        seen = await visible_experiments(db, caller, named, READ)
         kept = [one for one in named if one in seen]
         if required and (len(kept) != len(named) or not kept):
             raise NotFound("There is no such experiment, or you may not see it; name at least one.")
-        return Allowed(caller, await _replaced(request, at, kept))
+        return Allowed(await _replaced(request, at, kept))
 
     return _guard(load, READ)
 
@@ -154,7 +153,7 @@ def belonging_at(kind: Belonging, at: At, right: Right) -> Guard:
         await experiment_of(db, tracker, caller, kind, await one(request, at), right)
         if right is WRITE and request.method != "DELETE":
             _check_tags(await json_body(request))
-        return Allowed(caller)
+        return Allowed()
 
     return _guard(load, right)
 
@@ -170,7 +169,7 @@ def all_belonging_at(kind: Belonging, at: At, right: Right, run: At | None = Non
             await experiment_of(db, tracker, caller, kind, subject, right)
         if run is not None:
             await visible_run(db, tracker, caller, await one(request, run), right)
-        return Allowed(caller)
+        return Allowed()
 
     return _guard(load, right)
 
@@ -191,14 +190,13 @@ def evaluation_data_at(at: At, right: Right, also: At | None = None, *, names_al
             raise missing
         reply = await tracker.call("GET", f"/api/3.0/mlflow/datasets/{dataset_id}/experiment-ids")
         ids = {str(one) for one in reply.get("experiment_ids", [])}
-        seen = {one.id for one in await visible_experiments(db, caller, ids, READ)}
-        if not seen:
+        if not await visible_experiments(db, caller, ids, READ):
             raise missing
         if right is not READ or names_all:
             await demand_experiments(db, caller, ids, right)
         if also is not None:
             await demand_experiments(db, caller, set(await many(request, also)), right)
-        return Allowed(caller)
+        return Allowed()
 
     return _guard(load, right)
 
@@ -211,7 +209,7 @@ def new_in(at: At) -> Guard:
         if not named:
             raise BadRequest(f"Name at least one experiment, in {at.name}.")
         await demand_experiments(db, caller, named, WRITE)
-        return Allowed(caller)
+        return Allowed()
 
     return _guard(load, WRITE)
 
@@ -222,7 +220,7 @@ def artifact_at(at: At, right: Right) -> Guard:
     async def load(request: HttpRequest, db: Database, tracker: Tracker, caller: Caller) -> Allowed:
         experiment_id = artifact_experiment(await one(request, at))
         await experiment_by_id(db, tracker, caller, experiment_id, None, write=right is WRITE)
-        return Allowed(caller)
+        return Allowed()
 
     return _guard(load, right)
 

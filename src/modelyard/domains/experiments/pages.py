@@ -14,8 +14,7 @@ from modelyard.domains.experiments.access import READ
 from modelyard.domains.experiments.asked import At, HttpRequest, Place
 from modelyard.domains.experiments.forwarding import Changed, Stream, handed_on, sent
 from modelyard.domains.experiments.guards import Allowed, anybody, run_at
-from modelyard.domains.experiments.protocol import PAGES as ROOT
-from modelyard.domains.experiments.protocol import TAG, page_operation, render_protocol_failure
+from modelyard.domains.experiments.protocol import PAGES, TAG, page_operation, render_protocol_failure
 from modelyard.domains.users import SESSION_COOKIE, SESSION_SECONDS, Caller, authenticated, log_in, log_out
 from modelyard.engines.tracker import Tracker
 from modelyard.kit.db import Database
@@ -24,7 +23,7 @@ from modelyard.kit.failures import render_failure
 from modelyard.kit.operation import operation
 from modelyard.pages import page
 
-_LOGIN = f"{ROOT}/login"
+_LOGIN = f"{PAGES}/login"
 _HIDDEN: dict[str, Any] = {"tag": TAG, "include_in_schema": False, "failures": ()}
 
 
@@ -44,7 +43,7 @@ def to_login(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
     return render_failure(request, error)
 
 
-@operation("GET", f"{ROOT}", guard=anybody(), **_HIDDEN, exception_handlers={Exception: to_login})
+@operation("GET", PAGES, guard=anybody(), **_HIDDEN, exception_handlers={Exception: to_login})
 async def get_tracking_page(
     allowed: Allowed,  # noqa: ARG001 - its guard is what matters
     request: HttpRequest,
@@ -121,10 +120,10 @@ async def log_in_to_pages(
         token = await log_in(db, data.key.strip())
     except Failure:
         return _login_page(401)
-    return Redirect(f"{ROOT}/", status_code=303, cookies=[_cookie(request, token, SESSION_SECONDS)])
+    return Redirect(f"{PAGES}/", status_code=303, cookies=[_cookie(request, token, SESSION_SECONDS)])
 
 
-@operation("POST", f"{ROOT}/logout", guard=authenticated, **_HIDDEN)
+@operation("POST", f"{PAGES}/logout", guard=authenticated, **_HIDDEN)
 async def log_out_of_pages(caller: Caller, request: HttpRequest, db: Database) -> Response[Any]:
     """Ends the session of a browser."""
     await log_out(db, caller, request.cookies.get(SESSION_COOKIE, ""))
@@ -144,7 +143,7 @@ def _login_page(status: int) -> Response[Any]:
 def _cookie(request: HttpRequest, token: str, seconds: int) -> Cookie:
     return Cookie(
         SESSION_COOKIE,
-        path=ROOT,
+        path=PAGES,
         value=token,
         max_age=seconds,
         secure=request.url.scheme == "https",

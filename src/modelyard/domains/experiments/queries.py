@@ -1,12 +1,13 @@
 """SQL of experiments and of which experiment a run belongs to."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from modelyard.domains.projects import KNOWN_TO_CALLER, PROJECTS_OF_CALLER
-from modelyard.domains.users import Caller
+from modelyard.domains.projects import KNOWN_TO_CALLER, PROJECTS_OF_CALLER, projects_with
+from modelyard.domains.users import Caller, Right
 from modelyard.kit.db import Executor, Transaction
 from modelyard.kit.search_syntax import Condition, Key, Searchable
 
@@ -24,6 +25,10 @@ SEARCHABLE = Searchable(
     },
     tags="e.tags",
 )
+
+
+def _in_projects_with(caller: Caller, right: Right) -> str:
+    return f"e.project_id IN ({projects_with(caller, right)})"
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,9 +89,16 @@ async def find_experiment(db: Executor, experiment_id: str) -> Experiment | None
     return await db.row(Experiment, f"SELECT {_COLUMNS} FROM experiments e WHERE e.id = $1", experiment_id)
 
 
-async def find_experiments(db: Executor, experiment_ids: list[str]) -> list[Experiment]:
-    """The experiments among these ids."""
-    return await db.rows(Experiment, f"SELECT {_COLUMNS} FROM experiments e WHERE e.id = ANY($1)", experiment_ids)
+async def visible_experiments(
+    db: Executor, caller: Caller, experiment_ids: Collection[str], right: Right
+) -> set[str]:
+    """Those of these experiments in whose projects the caller has a right, by their ids."""
+    return set(
+        await db.values(
+            f"SELECT e.id FROM experiments e WHERE e.id = ANY($3) AND {_in_projects_with(caller, right)}",
+            caller.id, caller.is_admin, list(experiment_ids),
+        )
+    )  # fmt: skip
 
 
 async def find_experiment_named(db: Executor, project_id: str, name: str) -> Experiment | None:
@@ -99,30 +111,36 @@ async def find_experiment_named(db: Executor, project_id: str, name: str) -> Exp
     )
 
 
-async def experiments_named(db: Executor, name: str) -> list[Experiment]:
-    """The experiments of this name in all projects, the newest first."""
-    return await db.rows(
+async def visible_experiment_named(db: Executor, caller: Caller, name: str) -> Experiment | None:
+    """The newest experiment of this name that the caller may log to, else that the caller may see."""
+    return await db.row(
         Experiment,
-        f"SELECT {_COLUMNS} FROM experiments e WHERE e.name = $1 ORDER BY e.created_at DESC",
-        name,
-    )
+        f"SELECT {_COLUMNS} FROM experiments e WHERE e.name = $3 AND {_in_projects_with(caller, Right.VIEW_JOBS)}"
+        f" ORDER BY {_in_projects_with(caller, Right.EDIT)} DESC, e.created_at DESC LIMIT 1",
+        caller.id, caller.is_admin, name,
+    )  # fmt: skip
 
 
 async def search_experiments(
     db: Executor,
-    project_ids: list[str],
+    caller: Caller,
+    project_id: str | None,
     stages: list[str],
     condition: Condition,
     ordering: str,
     limit: int,
     offset: int,
 ) -> list[Experiment]:
-    """One window of the experiments of these projects; the condition's placeholders start at $5."""
+    """One window of the experiments that the caller may see, of one project or of all.
+
+    The condition's placeholders start at $7.
+    """
     return await db.rows(
         Experiment,
-        f"SELECT {_COLUMNS} FROM experiments e WHERE e.project_id = ANY($1) AND e.lifecycle_stage = ANY($2)"
-        f" AND {condition.sql} ORDER BY {ordering} LIMIT $3 OFFSET $4",
-        project_ids, stages, limit, offset, *condition.arguments,
+        f"SELECT {_COLUMNS} FROM experiments e WHERE {_in_projects_with(caller, Right.VIEW_JOBS)}"
+        " AND ($3::text IS NULL OR e.project_id = $3) AND e.lifecycle_stage = ANY($4)"
+        f" AND {condition.sql} ORDER BY {ordering} LIMIT $5 OFFSET $6",
+        caller.id, caller.is_admin, project_id, stages, limit, offset, *condition.arguments,
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ PROJECT_TAG = "modelyard.project"
 
 _DOMINO = "mlflow.domino."
 _OWN = "modelyard."
+# Who has logged something, and in which job.
+USER_ID, JOB_ID = _DOMINO + "user_id", _DOMINO + "run_id"
 _SET_BY_PLATFORM = frozenset(
     _DOMINO + name
     for name in (
@@ -48,7 +50,7 @@ def origin_tags(project: Project, user_id: str, user_name: str) -> dict[str, str
         _DOMINO + "project_id": project.id,
         _DOMINO + "project_name": project.name,
         _DOMINO + "user": user_name,
-        _DOMINO + "user_id": user_id,
+        USER_ID: user_id,
     }
 
 
@@ -64,7 +66,7 @@ def job_tags(
 ) -> Mapping[str, str]:
     """The tags of what a job logs; `snapshots` are datasets and their snapshots, by their ids."""
     tags = {
-        _DOMINO + "run_id": job_id,
+        JOB_ID: job_id,
         _DOMINO + "run_number": str(number),
         _DOMINO + "commit_id": commit_id,
         _DOMINO + "environment_id": environment_id,

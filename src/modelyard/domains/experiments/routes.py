@@ -22,7 +22,7 @@ from modelyard.domains.experiments.wire import (
     TagField,
     experiment_fields,
 )
-from modelyard.domains.projects import Project, visible_projects
+from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller, Right, authenticated
 from modelyard.engines.tracker import Tracker
 from modelyard.kit.access import Guard
@@ -170,16 +170,14 @@ async def _search(
     if stages is None:
         raise BadRequest(f"view_type is one of {', '.join(_STAGES)}.")
     named = project_named(request)
-    if named is not None:
-        projects = [await own_project(db, caller, named, READ)]
-    else:
-        projects = [one for one in await visible_projects(db, caller) if READ in one.rights]
+    project = await own_project(db, caller, named, READ) if named is not None else None
     offset = offset_of(wanted.page_token)
     found = await queries.search_experiments(
         db,
-        [one.id for one in projects],
+        caller,
+        project.id if project is not None else None,
         stages,
-        condition(wanted.filter, SEARCHABLE, first=5),
+        condition(wanted.filter, SEARCHABLE, first=7),
         ordering(wanted.order_by, SEARCHABLE, "e.updated_at DESC", "e.id"),
         wanted.max_results + 1,
         offset,

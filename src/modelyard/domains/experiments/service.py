@@ -13,7 +13,7 @@ from modelyard.domains.experiments.access import (
 from modelyard.domains.experiments.protocol import RESOURCE_ALREADY_EXISTS, AlreadyExists
 from modelyard.domains.experiments.queries import Experiment
 from modelyard.domains.experiments.reserved_tags import PROJECT_TAG, origin_tags, refuse_reserved
-from modelyard.domains.projects import Project, projects_by_ids
+from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller
 from modelyard.engines.tracker import Tracker, TrackerRefused
 from modelyard.kit import events
@@ -116,14 +116,11 @@ async def experiment_by_name(db: Database, caller: Caller, name: str, named: str
             return found
         if caller.run_id is not None or named is not None:
             raise missing
-    elsewhere = await queries.experiments_named(db, name)
-    projects = {one.id: one for one in await projects_by_ids(db, caller, {one.project_id for one in elsewhere})}
-    usable = [one for one in elsewhere if one.project_id in projects and READ in projects[one.project_id].rights]
-    # Somebody who means an experiment of this name means one to log to.
-    usable.sort(key=lambda one: WRITE not in projects[one.project_id].rights)
-    if not usable or name == DEFAULT_NAME:
+    # The default one of another project is nobody's but that project's.
+    elsewhere = None if name == DEFAULT_NAME else await queries.visible_experiment_named(db, caller, name)
+    if elsewhere is None:
         raise missing
-    return usable[0]
+    return elsewhere
 
 
 async def rename_experiment(db: Database, tracker: Tracker, access: ExperimentAccess, name: str) -> None:

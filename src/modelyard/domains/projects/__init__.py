@@ -21,8 +21,6 @@ from modelyard.domains.projects.queries import (
     people_with,
     projects_with,
 )
-from modelyard.domains.projects.queries import all_visible as visible_projects
-from modelyard.domains.projects.queries import find_all_visible as projects_by_ids
 from modelyard.domains.projects.repository import author_of, ensure_repository
 from modelyard.domains.projects.service import request_access, set_run_defaults
 from modelyard.domains.projects.uploads import Uploads
@@ -51,12 +49,10 @@ __all__ = [
     "project_in_body",
     "project_named_by",
     "project_with",
-    "projects_by_ids",
     "projects_with",
     "reading_secret",
     "repositories_of",
     "request_access",
     "set_run_defaults",
     "settle_copies",
-    "visible_projects",
 ]

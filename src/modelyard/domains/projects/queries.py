@@ -1,6 +1,5 @@
 """SQL of projects, and the rule by which people see them."""
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -164,15 +163,6 @@ async def find_visible_by_name(db: Executor, caller: Caller, owner: str, name: s
     )  # fmt: skip
 
 
-async def find_all_visible(db: Executor, caller: Caller, project_ids: Collection[str]) -> list[Project]:
-    """Those live projects of these ids that the caller may know of."""
-    return await db.rows(
-        Project,
-        f"{_SELECT} p.id = ANY($3) AND {_visible(caller)}",
-        caller.id, caller.is_admin, list(project_ids),
-    )  # fmt: skip
-
-
 async def find_project(db: Executor, project_id: str) -> Project | None:
     """The project with this id as the platform sees it: archived ones too, and no caller's role in it."""
     return await db.row(Project, f"{_SELECT} p.id = $3", "", False, project_id)
@@ -191,12 +181,6 @@ async def list_visible(db: Executor, caller: Caller, page: Page) -> Listed[Proje
     args = () if caller.is_admin else (caller.id,)
     total = await db.value(f"SELECT count(*) FROM ({_visible_ids(caller)}) visible", *args)
     return Listed(rows, total)
-
-
-async def all_visible(db: Executor, caller: Caller) -> list[Project]:
-    """All live projects that the caller may know of."""
-    ids = _visible_ids(caller)
-    return await db.rows(Project, f"{_SELECT} p.id = ANY(ARRAY({ids}))", caller.id, caller.is_admin)
 
 
 _SHOWN = f"{_LIVE} AND (p.status = 'active' OR $3)"

@@ -58,6 +58,11 @@ class TrackerPlace:
         fresh.replace(self._state)
 
 
+def tracker_database(dsn: str) -> str:
+    """The name of the tracker's database; `dsn` is the platform's."""
+    return urlsplit(tracker_dsn(dsn)).path.lstrip("/")
+
+
 def tracker_dsn(dsn: str) -> str:
     """The URL of the tracker's database: beside the platform's, at `dsn`, on the same server."""
     parts = urlsplit(dsn)

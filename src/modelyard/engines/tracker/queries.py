@@ -1,17 +1,16 @@
 """SQL of the tracker's own database, before MLflow looks into it."""
 
 import contextlib
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
-from modelyard.engines.tracker.place import tracker_dsn
+from modelyard.engines.tracker.place import tracker_database
 
 
 def prepare_database(dsn: str) -> None:
     """Makes the tracker's database when it is missing; `dsn` is the platform's. Raises psycopg.Error."""
-    name = urlsplit(tracker_dsn(dsn)).path.lstrip("/")
+    name = tracker_database(dsn)
     with psycopg.connect(dsn, autocommit=True) as connection:
         found = connection.execute("SELECT true FROM pg_database WHERE datname = %s", (name,)).fetchone()
         if found is None:

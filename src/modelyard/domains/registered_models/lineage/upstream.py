@@ -53,7 +53,7 @@ async def upstream_of(
     found = await asyncio.gather(*(_logged_model(tracker, one) for one in used))
     there = [one for one in found if one is not None]
     experiments = {one.experiment_id for one in there}
-    readable = {one.id for one in await visible_experiments(db, caller, experiments, Right.VIEW_JOBS)}
+    readable = await visible_experiments(db, caller, experiments, Right.VIEW_JOBS)
     registered = await queries.versions_known_as(db, caller, used, name, number)
     models = [one for model in there if model.experiment_id in readable for one in _inputs(model, registered)]
     sources = [one for one in registered if (one.name, one.version) == (name, number)]
