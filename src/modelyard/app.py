@@ -42,6 +42,8 @@ from modelyard.domains.jobs import data_routes as job_datasets
 from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
+from modelyard.domains.model_apis import routes as model_apis
+from modelyard.domains.model_apis.versions import routes as model_api_versions
 from modelyard.domains.notifications import routes as notifications
 from modelyard.domains.notifications import set_mail_delivery
 from modelyard.domains.organizations import routes as organizations
@@ -149,6 +151,8 @@ OPERATIONS = operations_of(
     model_reviews,
     model_lineage,
     model_reproductions,
+    model_apis,
+    model_api_versions,
     audit_trail,
     experiments,
     tracking_files,

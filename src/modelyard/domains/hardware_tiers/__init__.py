@@ -10,7 +10,7 @@ from modelyard.domains.hardware_tiers.queries import (
     register_node,
     release_execution,
 )
-from modelyard.domains.hardware_tiers.service import queue_execution, seed_tiers, tier_for
+from modelyard.domains.hardware_tiers.service import queue_execution, seed_tiers, tier_for, tier_for_model_api
 from modelyard.domains.hardware_tiers.waiting import Waiting, explain_wait
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "release_execution",
     "seed_tiers",
     "tier_for",
+    "tier_for_model_api",
 ]

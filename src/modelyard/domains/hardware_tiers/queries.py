@@ -88,6 +88,13 @@ async def default_tier(db: Executor) -> Tier | None:
     return await db.row(Tier, f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE t.is_default")
 
 
+async def default_model_api_tier(db: Executor) -> Tier | None:
+    """The tier that model APIs have when none is named, if there is one for them."""
+    return await db.row(
+        Tier, f"SELECT {_COLUMNS} FROM hardware_tiers t WHERE t.is_default_for_model_api AND NOT t.is_archived"
+    )
+
+
 async def list_tiers(db: Executor, page: Page, *, archived: bool) -> Listed[Tier]:
     """Tiers from small to large."""
     rows = await db.rows(

@@ -46,6 +46,12 @@ async def tier_for(db: Executor, wanted: str | None) -> Tier:
     return tier
 
 
+async def tier_for_model_api(db: Executor, wanted: str | None) -> Tier:
+    """As `tier_for`; where none is named, the one that is meant for model APIs, if any is."""
+    meant = None if wanted else await queries.default_model_api_tier(db)
+    return await tier_for(db, wanted or (meant.id if meant else None))
+
+
 async def queue_execution(tx: Transaction, execution_id: str, kind: str, tier: Tier, user_id: str) -> None:
     """Puts an execution into the queue for a tier's resources."""
     await queries.add_execution(tx, execution_id, kind, tier, user_id)

@@ -11,17 +11,21 @@ from modelyard.domains.users.access import (
 )
 from modelyard.domains.users.permissions import (
     DATASET_RIGHTS,
+    MODEL_API_RIGHTS,
+    MODEL_API_ROLES,
     ORGANIZATION_RIGHTS,
     PLATFORM_RIGHTS,
     PROJECT_RIGHTS,
     VISIBILITY_RIGHTS,
     DatasetRole,
+    ModelApiRole,
     OrganizationRole,
     PlatformRole,
     ProjectRole,
     Right,
     Visibility,
     dataset_rights,
+    model_api_rights,
     project_rights,
 )
 from modelyard.domains.users.queries import User, find_user, find_user_by_name, find_users
@@ -37,6 +41,8 @@ from modelyard.domains.users.wire import NewUser
 
 __all__ = [
     "DATASET_RIGHTS",
+    "MODEL_API_RIGHTS",
+    "MODEL_API_ROLES",
     "ORGANIZATION_RIGHTS",
     "PLATFORM_RIGHTS",
     "PROJECT_RIGHTS",
@@ -45,6 +51,7 @@ __all__ = [
     "VISIBILITY_RIGHTS",
     "Caller",
     "DatasetRole",
+    "ModelApiRole",
     "NewUser",
     "OrganizationRole",
     "PlatformRole",
@@ -67,6 +74,7 @@ __all__ = [
     "issue_run_token",
     "log_in",
     "log_out",
+    "model_api_rights",
     "on_user_created",
     "project_rights",
     "revoke_run_tokens",

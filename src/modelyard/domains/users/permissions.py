@@ -10,6 +10,7 @@ class Right(StrEnum):
     """The named rights: those of the contract, and what it asks for without a name; alphabetical."""
 
     ARCHIVE_PROJECT = "ArchiveProject"
+    CALL_MODEL_API = "CallModelApi"
     CHANGE_PROJECT_SETTINGS = "ChangeProjectSettings"
     CHANGE_PROJECT_VISIBILITY = "ChangeProjectVisibility"
     CLASSIFY_ENVIRONMENTS = "ClassifyEnvironments"
@@ -21,6 +22,7 @@ class Right(StrEnum):
     EDIT_ENVIRONMENT = "EditEnvironment"
     EDIT_FILES = "EditFiles"
     EDIT_MEMBERS = "EditMembers"
+    EDIT_MODEL_API = "EditModelApi"
     EDIT_SECURITY_DATASET_RW_V2 = "EditSecurityDatasetRwV2"
     GET_DATASETS_RW = "GetDatasetsRw"
     LIST_DATASET_RW_V2 = "ListDatasetRwV2"
@@ -29,6 +31,7 @@ class Right(StrEnum):
     MANAGE_DATASETS_RW = "ManageDatasetsRw"
     MANAGE_ENVIRONMENTS = "ManageEnvironments"
     MANAGE_HARDWARE_TIERS = "ManageHardwareTiers"
+    MANAGE_MODEL_API = "ManageModelApi"
     MANAGE_ORGANIZATIONS = "ManageOrganizations"
     MANAGE_USERS = "ManageUsers"
     OPEN_WORKSPACE = "OpenWorkspace"
@@ -49,6 +52,7 @@ class Right(StrEnum):
     VIEW_FILES = "ViewFiles"
     VIEW_HARDWARE_TIERS = "ViewHardwareTiers"
     VIEW_JOBS = "ViewJobs"
+    VIEW_MODEL_API = "ViewModelApi"
     VIEW_MONITORING_RESULTS = "ViewMonitoringResults"
     VIEW_ORGANIZATION = "ViewOrganization"
 
@@ -83,6 +87,14 @@ class DatasetRole(AnyCase):
     OWNER = "DatasetRwOwner"
     EDITOR = "DatasetRwEditor"
     READER = "DatasetRwReader"
+
+
+class ModelApiRole(AnyCase):
+    """What an account is in one model API: as its collaborator, or by its role in the model API's project."""
+
+    OWNER = "Owner"
+    EDITOR = "Editor"
+    VIEWER = "Viewer"
 
 
 class Visibility(StrEnum):
@@ -160,6 +172,22 @@ DATASET_RIGHTS: dict[DatasetRole, frozenset[Right]] = {
     DatasetRole.READER: _READING_DATA,
 }  # fmt: skip
 
+_CALLING = frozenset({R.CALL_MODEL_API, R.VIEW_MODEL_API})
+
+MODEL_API_RIGHTS: dict[ModelApiRole, frozenset[Right]] = {
+    ModelApiRole.OWNER: _CALLING | {R.EDIT_MODEL_API, R.MANAGE_MODEL_API},
+    ModelApiRole.EDITOR: _CALLING | {R.EDIT_MODEL_API},
+    ModelApiRole.VIEWER: _CALLING,
+}
+
+# What somebody in a project is in its model APIs, without being their collaborator.
+MODEL_API_ROLES: dict[ProjectRole, ModelApiRole] = {
+    ProjectRole.OWNER: ModelApiRole.OWNER,
+    ProjectRole.CONTRIBUTOR: ModelApiRole.EDITOR,
+    ProjectRole.LAUNCHER_USER: ModelApiRole.VIEWER,
+    ProjectRole.RESULTS_CONSUMER: ModelApiRole.VIEWER,
+}
+
 VISIBILITY_RIGHTS: dict[Visibility, frozenset[Right]] = {
     Visibility.PUBLIC: _READING,
     Visibility.SEARCHABLE: frozenset(),
@@ -180,3 +208,10 @@ def dataset_rights(roles: Iterable[DatasetRole], *, is_admin: bool) -> frozenset
     if is_admin:
         return frozenset(Right)
     return frozenset[Right]().union(*(DATASET_RIGHTS[role] for role in roles))
+
+
+def model_api_rights(roles: Iterable[ModelApiRole], *, is_admin: bool) -> frozenset[Right]:
+    """The rights on one model API of an account with these roles there, however it came to them."""
+    if is_admin:
+        return frozenset(Right)
+    return frozenset[Right]().union(*(MODEL_API_RIGHTS[role] for role in roles))

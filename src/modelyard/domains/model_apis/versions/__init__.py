@@ -1,0 +1,1 @@
+"""Versions of model APIs: immutable, built once, started and stopped, labelled for production."""
