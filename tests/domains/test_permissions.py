@@ -430,6 +430,16 @@ async def _ask_for_review(world: World, person: Person) -> Request:
     return "POST", f"{MODEL}/versions/1/reviews", {"json": body}
 
 
+@fresh("createModelApi")
+async def _create_model_api(world: World, _: Person) -> Request:
+    source = {"type": "File", "file": "main.py", "function": "predict"}
+    version = {"projectId": world.project, "source": source}
+    version |= {"logHttpRequestResponse": False, "monitoringEnabled": False, "shouldDeploy": False}
+    body = {"name": _named("m"), "description": "", "environmentId": world.environment, "isAsync": False}
+    body |= {"strictNodeAntiAffinity": False, "environmentVariables": [], "version": version}
+    return "POST", "/api/modelServing/v1/modelApis", {"json": body}
+
+
 @fresh("setProjectModelVersionStages")
 async def _choose_stages(world: World, _: Person) -> Request:
     stages = [{"label": label} for label in ("Staging", "Production", "Archived")]

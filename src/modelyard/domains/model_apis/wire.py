@@ -138,8 +138,8 @@ class ModelApiVersionSummary(Wire):
 
     id: str
     data_plane_id: str
-    number: int
-    deployment: ModelApiVersionDeployment
+    number: int | UnsetType = UNSET
+    deployment: ModelApiVersionDeployment | UnsetType = UNSET
 
     @classmethod
     def of(cls, version: ActiveVersion) -> Self:

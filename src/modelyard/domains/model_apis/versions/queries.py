@@ -80,7 +80,6 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
     record_invocation: bool
     prediction_dataset_id: str | None
     provenance_checkpoint_id: str | None
-    bundle_id: str | None
     is_wanted: bool
     created_by_id: str
 

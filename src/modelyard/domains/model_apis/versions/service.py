@@ -39,20 +39,16 @@ async def prepare(
 ) -> NewVersion:
     """What is stored of a new version.
 
-    Raises BadRequest for a source, commit or environment that cannot be used, NotFound and Forbidden for a
-    registered model that the caller may not read.
+    Raises BadRequest for what cannot be used, NotFound and Forbidden for a registered model out of reach.
     """
-    commit_id, revision = await asyncio.gather(
-        _commit(db, git, project, wanted.commit_id),
-        environments.environment_for_job(
-            db, caller, wanted.environment_id or environment_id, None, restricted=project.is_restricted
-        ),
+    choosing = environments.environment_for_job(
+        db, caller, wanted.environment_id or environment_id, None, restricted=project.is_restricted
     )
-    model_id = None
+    commit_id, revision = await asyncio.gather(_commit(db, git, project, wanted.commit_id), choosing)
     if wanted.source.type == "Registry":
         source, model_id = await _registry(db, caller, wanted.source)
     else:
-        source = await _file(git, project, commit_id, wanted.source)
+        source, model_id = await _file(git, project, commit_id, wanted.source), None
     return NewVersion(
         id=new_id(),
         model_api_id=model_api_id,
@@ -68,7 +64,6 @@ async def prepare(
         record_invocation=bool(wanted.record_invocation),
         prediction_dataset_id=wanted.prediction_dataset_resource_id,
         provenance_checkpoint_id=wanted.provenance_checkpoint_id,
-        bundle_id=None,
         is_wanted=wanted.should_deploy is not False,
         created_by_id=caller.id,
     )
@@ -178,8 +173,5 @@ async def _file(git: GitStore, project: Project, commit_id: str, source: ModelAp
     except NotFound:
         raise BadRequest(f"source.file: there is no file {source.file[:200]} at the commit {commit_id}.") from None
     return VersionSource(
-        type="File",
-        file=source.file,
-        function=source.function,
-        exclude_files=source.exclude_files or [],
+        type="File", file=source.file, function=source.function, exclude_files=source.exclude_files or []
     )

@@ -79,8 +79,6 @@ class ModelApiVersion(Wire):
     id: str
     model_api_id: str
     project_id: str
-    number: int
-    description: str
     source: ModelApiSource
     commit_id: str
     data_plane_id: str
@@ -89,8 +87,10 @@ class ModelApiVersion(Wire):
     monitoring_enabled: bool
     record_invocation: bool
     labels: list[str]
-    deployment: ModelApiVersionDeployment
     metadata: ModelApiVersionMetadata
+    number: int | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    deployment: ModelApiVersionDeployment | UnsetType = UNSET
     bundle_id: str | UnsetType = UNSET
     prediction_dataset_resource_id: str | UnsetType = UNSET
     provenance_checkpoint_id: str | UnsetType = UNSET
