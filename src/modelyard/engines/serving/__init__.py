@@ -157,15 +157,19 @@ class CallTimeout(Failure):
 class Endpoint(Protocol):
     """One version of a model as its callers see it: its replicas behind one bounded queue."""
 
-    def use(self, addresses: Sequence[str], *, concurrency: int, pure: bool) -> None:
-        """Replaces the replicas that are called; those no longer named still answer what they were given."""
+    def use(self, addresses: Sequence[str], *, concurrency: int, pure: bool, max_batch_size: int = 1) -> None:
+        """Replaces the replicas that are called; those no longer named still answer what they were given.
+
+        What they can do at once is what they said of themselves (see Description).
+        """
         ...
 
     async def call(self, body: bytes, request_id: str, timeout_seconds: float) -> Answer:
         """Asks the replica with the fewest outstanding requests.
 
         Raises QueueFull, NoReplica, ReplicaLost and CallTimeout. A request that its replica had not begun when
-        it ended (or whose model is pure) is asked of another one.
+        it ended (or, once, whose model is pure) is asked of another one. While none of the replicas in use can
+        be reached requests wait a few seconds for one before NoReplica is said.
         """
         ...
 
