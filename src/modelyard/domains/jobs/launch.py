@@ -12,6 +12,7 @@ from modelyard.domains.jobs import fetching
 from modelyard.domains.jobs.queries import Job
 from modelyard.domains.projects import Project
 from modelyard.engines.compute import Mount
+from modelyard.engines.compute import variables as program_variables
 
 # Where isolated runs find their datasets.
 DATASETS, DATASETS_GIT_BASED = "/domino/datasets", "/mnt/data"
@@ -24,7 +25,6 @@ _INTERPRETERS = {
     ".r": ("Rscript",),
     ".ipynb": ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace"),
 }
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -123,17 +123,10 @@ def variables(
 ) -> dict[str, str]:
     """The whole environment of a run: the platform's variables, over those of the environment revision."""
     return (
-        {
-            "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
-            **dict.fromkeys(_THREADS, str(max(1, int(tier.cores)))),
-        }
+        program_variables.defaults(tier.cores)
         | built.variables
+        | program_variables.places(Path(places.virtual_environment), places.temporary_dir)
         | {
-            "PATH": f"{places.virtual_environment}/bin:/usr/local/bin:/usr/bin:/bin",
-            "VIRTUAL_ENV": places.virtual_environment,
-            "HOME": places.temporary_dir,
-            "TMPDIR": places.temporary_dir,
             "USER": job.started_by_name,
             "CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in job.gpus),
             "MODELYARD_RUN_ID": job.id,
