@@ -7,11 +7,13 @@ import importlib
 import inspect
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .answers import Refused
 from .functions import NotLoadable
+from .mlflow_predict import direct_predict
 from .mlflow_schemas import example_of, schemas_of
+from .quick_frames import QuickFrames
 
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _UNWRAPPED = ("messages", "prompt", "input")
@@ -19,6 +21,18 @@ _SHAPE = (
     'The body must be an object with exactly one of "data", "parameters", "dataframe_split", '
     '"dataframe_records", "instances" and "inputs".'
 )
+
+
+# The forms of which plain frames can be made, and how they are laid out.
+_QUICK_FORMS = {"dataframe_split": "split", "dataframe_records": "records", "data": "data"}
+
+
+class Ready(NamedTuple):
+    """What a model is asked with; `conforms` when there is nothing that its signature could change in it."""
+
+    data: Any
+    params: dict[str, Any] | None
+    conforms: bool
 
 
 def load_mlflow(folder: Path) -> MlflowModel:
@@ -58,22 +72,33 @@ class MlflowModel:
         self._takes_params = "params" in inspect.signature(model.predict).parameters
         hinted = getattr(model.metadata, "_is_signature_from_type_hint", None)
         self._is_hinted = bool(hinted and hinted())
+        self._quick = QuickFrames(self._schema)
+        self._direct = direct_predict(model)
 
-    def read(self, body: Any) -> tuple[Any, dict[str, Any] | None]:
-        """The data and parameters that the model is asked with; raises Refused."""
+    def read(self, body: Any) -> Ready:
+        """What the model is asked with; raises Refused."""
         if type(body) is not dict:
             raise Refused(_SHAPE)
+        if len(body) == 1 and not self._is_hinted:
+            form, value = next(iter(body.items()))
+            if form in _QUICK_FORMS:
+                frame = self._quick.frame(_QUICK_FORMS[form], value)
+                if frame is not None:
+                    return Ready(frame, None, conforms=True)
         try:
-            return self._read(body)
+            data, params = self._read(body)
+            return Ready(data, params, conforms=self._schema is None and params is None)
         except self._problem as error:
             raise Refused(_words(error)) from None
         except RecursionError:
             raise Refused("The body is nested too deeply.") from None
 
-    def predict(self, asked: tuple[Any, dict[str, Any] | None]) -> Any:
+    def predict(self, asked: Ready) -> Any:
         """Asks the model; raises Refused for what does not fit its signature."""
-        data, params = asked
+        data, params, conforms = asked
         try:
+            if conforms and self._direct is not None:
+                return self._direct(data)
             if self._takes_params:
                 return self._model.predict(data, params=params)
             return self._model.predict(data)
@@ -96,6 +121,8 @@ class MlflowModel:
 
     def shown(self, result: Any) -> Any:
         """A result in the form that MLflow's scoring server gives it."""
+        if type(result) is list:
+            return result
         return self._parsing._get_jsonable_obj(result, pandas_orient="records")
 
     def description(self) -> dict[str, Any]:
@@ -166,7 +193,7 @@ class MlflowModel:
     def _alike(self, asked: list[Any]) -> list[list[int]]:
         """The places of frames with the same columns, types and params; what is no frame is alone."""
         groups: dict[Any, list[int]] = {}
-        for place, (data, params) in enumerate(asked):
+        for place, (data, params, _) in enumerate(asked):
             key: Any = place
             if isinstance(data, self._pandas.DataFrame):
                 key = (tuple(data.columns), tuple(map(str, data.dtypes)), repr(params))
@@ -175,9 +202,9 @@ class MlflowModel:
 
     def _predict_together(self, asked: list[Any]) -> list[Any]:
         pd = self._pandas
-        lengths = [len(data) for data, _ in asked]
-        together = pd.concat([data for data, _ in asked], ignore_index=True)
-        result = self.predict((together, asked[0][1]))
+        lengths = [len(one.data) for one in asked]
+        together = pd.concat([one.data for one in asked], ignore_index=True)
+        result = self.predict(Ready(together, asked[0].params, all(one.conforms for one in asked)))
         if len(result) != sum(lengths):
             raise ValueError(f"{sum(lengths)} rows were answered by {len(result)} predictions")
         rows = result.iloc if isinstance(result, (pd.DataFrame, pd.Series)) else result
