@@ -1,0 +1,1 @@
+"""Served models: real worker processes, called through real sockets."""

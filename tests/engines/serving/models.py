@@ -3,6 +3,7 @@
 import itertools
 import os
 import sys
+import venv
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -138,3 +139,9 @@ class Served:
         """What a replica has written to stdout and stderr."""
         program = self.programs[number]
         return program.stdout.read_text(), program.stderr.read_text()
+
+
+def bare_environment(folder: Path) -> Path:
+    """A virtual environment with nothing in it."""
+    venv.create(folder / "bare", with_pip=False)
+    return folder / "bare"

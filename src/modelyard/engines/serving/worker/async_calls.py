@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .activity import Activity
-from .answers import Answer, Asked, Batch, Model, answer_one_async
+from .answers import Answer, Asked, Batch, Model, answer_one_async, report
 from .frames import FAREWELL, BrokenStream, read_request, reply, request_inbox
 from .sync_calls import FAREWELL_SECONDS
 
@@ -45,7 +45,11 @@ class AsyncCalls:
 
     def run(self) -> None:
         """Works until it has been drained."""
-        self._loop.run_until_complete(self._ended.wait())
+        while not self._ended.is_set():
+            try:
+                self._loop.run_until_complete(self._ended.wait())
+            except BaseException as error:
+                report("The replica was interrupted; it goes on.", error)
 
     def came(self, connection: Connection, frames: list[memoryview]) -> None:
         """Takes requests that have come."""
@@ -86,10 +90,10 @@ class AsyncCalls:
             answers = [await answer_one_async(self._model, batch[0][2])]
         else:
             answers = await Batch(self._model, [asked for _, _, asked in batch]).answer_async()
+        self._activity.served += len(batch)
         for (connection, number, _), answer in zip(batch, answers):
             connection.send(reply(number, *answer))
             connection.answered()
-        self._activity.served += len(batch)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._begun[task]

@@ -29,6 +29,7 @@ _KNOWN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (enum.Enum, lambda value: value.value),
     (Mapping, dict),
 )
+_ENDLESS = "it is nested too deeply, or contains itself"
 _WAYS = ("model_dump", "tolist", "to_dicts", "to_dict")
 
 
@@ -135,22 +136,22 @@ def to_json(result: Any) -> bytes:
 def _to_json(result: Any) -> bytes:
     try:
         return _encode(result).encode()
-    except NotJson:
-        raise
     except (ValueError, TypeError, OverflowError):
         pass  # NaN, keys that are no text, ...: what is rare is done in Python
     except RecursionError:
-        raise NotJson("it is nested too deeply, or contains itself") from None
+        raise NotJson(_ENDLESS) from None
     try:
         return _encode(_walked(result, 0)).encode()
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except RecursionError:
+        raise NotJson(_ENDLESS) from None
+    except (ValueError, TypeError, OverflowError) as error:
         raise NotJson(str(error)) from error
 
 
 def _walked(value: Any, depth: int) -> Any:
     """A copy of plain dicts, lists, text and numbers only."""
     if depth > DEEPEST:
-        raise NotJson("it is nested too deeply, or contains itself")
+        raise NotJson(_ENDLESS)
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):

@@ -90,8 +90,12 @@ class MlflowModel:
             return Ready(data, params, conforms=self._schema is None and params is None)
         except self._problem as error:
             raise Refused(_words(error)) from None
+        except Refused:
+            raise
         except RecursionError:
             raise Refused("The body is nested too deeply.") from None
+        except Exception as error:
+            raise Refused(f"The body cannot be read: {type(error).__name__}: {error}") from None
 
     def predict(self, asked: Ready) -> Any:
         """Asks the model; raises Refused for what does not fit its signature."""

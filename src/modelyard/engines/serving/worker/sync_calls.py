@@ -22,6 +22,10 @@ SEND_SECONDS = 10
 FAREWELL_SECONDS = 5.0
 
 
+class EndOfStream(Exception):
+    """An endpoint sends nothing more."""
+
+
 class Connection:
     """An endpoint's connection; `slot` is where what was begun is told."""
 
@@ -32,20 +36,12 @@ class Connection:
         link.setblocking(True)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
 
-    def receive(self) -> list[memoryview] | None:
-        """The frames that have come; None at the end. Only called when there is something to read."""
-        try:
-            count = self.socket.recv_into(self.inbox.room())
-            return self.inbox.took(count) if count else None
-        except (OSError, BrokenStream, MemoryError):
-            return None
-
-    def send(self, frame: bytes) -> None:
-        """Sends a frame; an endpoint that is gone or does not read loses its connection."""
-        try:
-            self.socket.sendall(frame)
-        except OSError:
-            self.stop_reading()
+    def receive(self) -> list[memoryview]:
+        """The frames that have come; raises OSError and BrokenStream, and EndOfStream at the end."""
+        count = self.socket.recv_into(self.inbox.room())
+        if not count:
+            raise EndOfStream
+        return self.inbox.took(count)
 
     def stop_reading(self) -> None:
         """Lets nothing more be sent to us; what was sent before is still read."""
@@ -110,35 +106,61 @@ class SyncCalls:
                 self._receive(connection)
         while self._pending:
             self._work()
-        self._activity.busy_since = 0.0
         while self._finished:
-            self._close(self._finished.pop())
+            connection = self._finished.pop()
+            if connection.socket.fileno() != -1:
+                self._close(connection)
 
     def _work(self) -> None:
         """Does what waits: the first request, or as large a batch as the model takes."""
         if self._model.max_batch_size > 1:
             self._take_in()
-            size = min(len(self._pending), self._model.max_batch_size)
-            batch = [self._pending.popleft() for _ in range(size)]
-            self._begin(batch)
-            answers = Batch(self._model, [one.asked for one in batch]).answer()
-            for one, answer in zip(batch, answers):
-                one.connection.send(reply(one.number, *answer))
-            self._activity.served += size
+            self._work_together()
             return
-        connection, number, asked = self._pending.popleft()
-        activity = self._activity
-        activity.busy_since = time.monotonic()
-        self._numbers[connection.slot] = number
-        connection.send(reply(number, *answer_one(self._model, asked)))
-        activity.served += 1
-        activity.waiting = len(self._pending)
-
-    def _begin(self, batch: list[Waiting]) -> None:
-        self._activity.busy_since = time.monotonic()
-        self._activity.waiting = len(self._pending)
-        for connection, number, _ in batch:
+        activity, pending = self._activity, self._pending
+        connection, number, asked = pending.popleft()
+        try:
+            activity.busy_since = time.monotonic()
             self._numbers[connection.slot] = number
+            answer = answer_one(self._model, asked)
+            activity.served += 1
+            activity.waiting = len(pending)
+            if not pending:
+                activity.busy_since = 0.0
+            connection.socket.sendall(reply(number, *answer))
+        except OSError:
+            self._abandon(connection)
+        except BaseException:
+            self._abandon(connection)
+            raise
+
+    def _work_together(self) -> None:
+        activity, pending = self._activity, self._pending
+        batch = [pending.popleft() for _ in range(min(len(pending), self._model.max_batch_size))]
+        try:
+            activity.busy_since = time.monotonic()
+            activity.waiting = len(pending)
+            for connection, number, _ in batch:
+                self._numbers[connection.slot] = number
+            answers = Batch(self._model, [one.asked for one in batch]).answer()
+            activity.served += len(batch)
+            if not pending:
+                activity.busy_since = 0.0
+        except BaseException:
+            for connection in {one.connection for one in batch}:
+                self._abandon(connection)
+            raise
+        for (connection, number, _), answer in zip(batch, answers):
+            self._send(connection, reply(number, *answer))
+
+    def _send(self, connection: Connection, frame: bytes) -> None:
+        try:
+            connection.socket.sendall(frame)
+        except OSError:
+            self._abandon(connection)
+        except BaseException:
+            self._abandon(connection)
+            raise
 
     def _take_in(self) -> None:
         """Receives what has arrived meanwhile, so that batches are as large as they can be."""
@@ -148,15 +170,31 @@ class SyncCalls:
                 self._receive(connection)
 
     def _receive(self, connection: Connection) -> None:
-        frames = connection.receive()
-        if frames is None:
+        try:
+            for frame in connection.receive():
+                number, request_id, body = read_request(frame)
+                self._pending.append(Waiting(connection, number, Asked(request_id, body)))
+        except EndOfStream:
             # What came before is still answered.
             self._poll.unregister(connection.socket)
             self._finished.append(connection)
-            return
-        for frame in frames:
-            number, request_id, body = read_request(frame)
-            self._pending.append(Waiting(connection, number, Asked(request_id, body)))
+        except (OSError, BrokenStream):
+            self._abandon(connection)
+        except BaseException:
+            self._abandon(connection)
+            raise
+
+    def _abandon(self, connection: Connection) -> None:
+        """Closes a connection on which a frame may have been lost.
+
+        What it has sent is not begun any more: its endpoint asks others for that.
+        """
+        for one in [one for one in self._pending if one.connection is connection]:
+            self._pending.remove(one)
+        if self._connections.get(connection.socket.fileno()) is connection:
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(connection.socket)
+            self._close(connection)
 
     def _close(self, connection: Connection) -> None:
         del self._connections[connection.socket.fileno()]
@@ -171,11 +209,11 @@ class SyncCalls:
             self._connections[connection.socket.fileno()] = connection
             self._poll.register(connection.socket, select.POLLIN)
             if self._draining_since is not None:
-                connection.send(reply(0, FAREWELL, 0, b""))
+                self._send(connection, reply(0, FAREWELL, 0, b""))
         if self._drain_asked and self._draining_since is None:
             self._draining_since = time.monotonic()
-            for connection in self._connections.values():
-                connection.send(reply(0, FAREWELL, 0, b""))
+            for connection in list(self._connections.values()):
+                self._send(connection, reply(0, FAREWELL, 0, b""))
 
     def _patience(self) -> float | None:
         """Milliseconds to wait; once they are over in draining, endpoints that did not listen are cut off."""
