@@ -14,15 +14,17 @@ import msgspec
 import structlog
 
 from modelyard.kit import queries
-from modelyard.kit.db import LOST, Database, Transaction, prepare_connection
+from modelyard.kit.db import LOST, Database, Transaction
 from modelyard.kit.errors import Unavailable
 from modelyard.kit.ids import new_id
+from modelyard.kit.listening import listen
 from modelyard.kit.queries import Lease
 
 __all__ = ["Kind", "Lease", "LeaseLost", "Worker", "applying", "enqueue", "oldest_first"]
 
 log = structlog.get_logger()
 
+CHANNEL = "work"
 LEASE_SECONDS = 60.0
 HEARTBEAT_SECONDS = 15.0
 SWEEP_SECONDS = 5.0
@@ -94,7 +96,9 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; running work is then left as it is, for the next life to take over."""
-        listener = asyncio.create_task(self._listen())
+        listener = asyncio.create_task(
+            listen(self._dsn, CHANNEL, lambda _: self._wake.set(), began=self._wake.set)
+        )
         heartbeat = asyncio.create_task(self._heartbeat())
         stopping = asyncio.create_task(stop.wait())
         reclaimed = False
@@ -163,23 +167,3 @@ class Worker:
             for token in set(tokens) - kept:
                 if task := self._running.get(token):
                     task.cancel()
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                await self._listen_once()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, *LOST) as error:
-                log.warning("not listening for work", error=str(error))
-            await asyncio.sleep(0.5)
-
-    async def _listen_once(self) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=10)
-        try:
-            await prepare_connection(connection)
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener("work", lambda *_: self._wake.set())
-            self._wake.set()
-            await lost.wait()
-        finally:
-            await connection.close(timeout=1)
