@@ -43,6 +43,7 @@ from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.model_apis import routes as model_apis
+from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.versions import routes as model_api_versions
 from modelyard.domains.notifications import routes as notifications
 from modelyard.domains.notifications import set_mail_delivery
@@ -77,6 +78,7 @@ from modelyard.engines.git.local import LocalGitStore
 from modelyard.engines.git_remotes import AddressRules, GitHost, GitRemotes
 from modelyard.engines.logs import LogStore
 from modelyard.engines.logs.local import LocalLogStore
+from modelyard.engines.serving.pool import LocalEndpoints
 from modelyard.engines.tracker import Tracker
 from modelyard.engines.tracker.local import LocalTracker
 from modelyard.engines.tracker.place import TrackerPlace
@@ -107,6 +109,7 @@ HELD: dict[str, type] = {
     "vault": Vault,
     "storage": Storage,
     "tracker": Tracker,
+    "router": Router,
 }
 
 OPERATIONS = operations_of(
@@ -207,13 +210,17 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.tracker.sweep(2 * settings.upload_timeout_seconds)
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
+        app.state.router = Router(app.state.db, dsn, LocalEndpoints(), settings.model_queue_size)
         try:
             await _fill(app.state.db, app.state.git, app.state.vault, settings)
             # Beside the first requests: it may have to wait for somebody who uses a dataset.
             recovering = asyncio.create_task(app.state.dataset_uploads.recover(app.state.db))
+            listening = asyncio.create_task(app.state.router.listen())
             yield
             recovering.cancel()
+            listening.cancel()
         finally:
+            await app.state.router.close()
             await app.state.tracker.close()
             await app.state.db.close()
 

@@ -70,6 +70,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     project_dataset_quota_bytes: Annotated[
         Whole, Meta(description="Bytes that the live files of all datasets of a project may have; 0 for no limit.")
     ] = 0
+    model_max_body_bytes: Annotated[Positive, Meta(description="Largest body of a call of a model API.")] = (
+        10 * 2**20
+    )
+    model_queue_size: Annotated[
+        Positive,
+        Meta(description="Calls of one version of a model API that may wait while all its replicas work."),
+    ] = 256
     git_allowed_hosts: Annotated[
         tuple[str, ...],
         Meta(
