@@ -43,6 +43,7 @@ from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.model_apis import routes as model_apis
+from modelyard.domains.model_apis.calls.app import ModelCalls
 from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.versions import routes as model_api_versions
 from modelyard.domains.notifications import routes as notifications
@@ -183,14 +184,15 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
 
 
 def edge(app: Litestar, settings: Settings) -> ASGIApp:
-    """The application as it is served: behind its edge."""
-    return Edge(
+    """The application as it is served: behind its edge, and beside the calls of models."""
+    behind_edge = Edge(
         app,
         settings.request_timeout_seconds,
         settings.upload_timeout_seconds,
         rewrites=(project_files.UPLOAD, BETA, *TRACKING),
         names_below=(NAMES_BELOW,),
     )
+    return ModelCalls(behind_edge, app.state, settings.model_max_body_bytes, settings.request_timeout_seconds)
 
 
 def _opened(settings: Settings, dsn: str) -> Any:

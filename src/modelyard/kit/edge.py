@@ -71,10 +71,10 @@ class Edge:
         if self._names_below and scope["path"].startswith(self._names_below) and scope.get("raw_path"):
             scope["path"] = _with_names(scope["raw_path"])
         self._route(scope)
-        request_id = _request_id(scope)
-        context.request_id.set(request_id)
+        own_id = _request_id_in(scope)
+        context.request_id.set(own_id)
         context.remote_address.set((scope.get("client") or ("", 0))[0])
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, own_id)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._limit(scope)):
@@ -141,13 +141,14 @@ def decoded(name: str) -> str:
     return name.replace("%2F", "/").replace("%25", "%")
 
 
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            given = value.decode("latin-1")
-            if _GIVEN_ID.fullmatch(given):
-                return str(given)
-    return new_id()
+def _request_id_in(scope: Scope) -> str:
+    return request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), b""))
+
+
+def request_id(given: bytes) -> str:
+    """The id of a request that came with this `X-Request-Id`, which is kept when it is plain text."""
+    text = given.decode("latin-1")
+    return text if _GIVEN_ID.fullmatch(text) else new_id()
 
 
 def _account(scope: Scope, status: int, seconds: float) -> None:

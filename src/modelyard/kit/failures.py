@@ -15,6 +15,9 @@ from modelyard.kit.wire import FailureEnvelopeV1
 
 log = structlog.get_logger()
 
+_SOON = {"Retry-After": "1"}
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: _SOON, 503: _SOON}
+
 
 def failure_body(*messages: str) -> bytes:
     """The failure envelope as JSON."""
@@ -23,7 +26,7 @@ def failure_body(*messages: str) -> bytes:
 
 def render_failure(_: Request, error: Exception) -> Response[FailureEnvelopeV1]:  # type: ignore[type-arg]
     """The reply to a request that failed, whatever raised it."""
-    status, messages, headers = _meaning(error)
+    status, messages, headers = meaning_of(error)
     if status >= 500:
         log.error("request failed", exc_info=error)
     # Nobody on the way may answer the next request with it.
@@ -36,11 +39,11 @@ def _envelope(*messages: str) -> FailureEnvelopeV1:
     return FailureEnvelopeV1(request_id=context.request_id.get(), errors=list(messages), error=text, message=text)
 
 
-def _meaning(error: Exception) -> tuple[int, list[str], dict[str, str]]:
+def meaning_of(error: Exception) -> tuple[int, list[str], dict[str, str]]:
+    """Status, messages and headers of the reply to a request that failed."""
     match error:
         case Failure():
-            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-            return error.status, [error.message], headers
+            return error.status, [error.message], dict(_HEADERS.get(error.status, {}))
         case ValidationException():
             return 400, _validation(error), {}
         case InternalServerException() if "disconnected" in error.detail:
@@ -58,7 +61,7 @@ def _trouble(error: Exception) -> tuple[int, list[str], dict[str, str]]:
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return 503, ["The server's disk is full, so nothing was changed; tell an administrator."], {}
     if isinstance(error, LOST) and isinstance(error, PostgresError | ConnectionError):
-        return 503, ["The database is away for the moment; try again."], {"Retry-After": "1"}
+        return 503, ["The database is away for the moment; try again."], dict(_SOON)
     return 500, ["Something went wrong in the server; its log has the details under this request id."], {}
 
 

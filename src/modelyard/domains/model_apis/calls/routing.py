@@ -12,6 +12,7 @@ import structlog
 
 from modelyard.domains.model_apis.calls import queries
 from modelyard.domains.model_apis.calls.queries import Routes, Served
+from modelyard.domains.model_apis.calls.releases import release_of
 from modelyard.domains.model_apis.queries import CHANNEL
 from modelyard.domains.model_apis.versions import lifecycle
 from modelyard.domains.model_apis.versions.queries import Interface
@@ -35,6 +36,7 @@ class Destination:
 
     def __init__(self, served: Served, endpoint: Endpoint) -> None:
         self.served = served
+        self.release = release_of(served)
         self._endpoint = endpoint
         self._used: tuple[Sequence[str], Interface] | None = None
         self._asked = 0
