@@ -29,7 +29,8 @@ class Bodies:
         Raises TooLarge, BadRequest for an empty one, Unavailable when too much is read or held already, and
         ClientGone.
         """
-        if declared.isdigit() and int(declared) > self._longest:
+        length = int(declared) if declared.isdigit() else -1
+        if length > self._longest:
             raise self._too_large()
         if self._read >= READ_AT_ONCE or self._held >= HELD_BYTES:
             raise Unavailable("The server is busy with the bodies of other calls; try again a little later.")
@@ -39,7 +40,8 @@ class Bodies:
             if message["type"] != "http.request":
                 raise ClientGone
             body: bytes = message.get("body", b"")
-            if message.get("more_body"):
+            # The server says that it was all in a message of its own, which costs as much as the first.
+            if message.get("more_body") and len(body) != length:
                 body = await self._read_on(receive, body)
         finally:
             self._read -= 1
