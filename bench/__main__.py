@@ -1,8 +1,8 @@
-"""`python -m bench [start reads jobs lists files projects datasets tracking]` measures, and prints tables."""
+"""`python -m bench [start reads jobs ... model_serving]` measures what is named, or all, and prints tables."""
 
 import sys
 
-from bench import datasets, files, jobs, lists, projects, reads, start, tracking
+from bench import datasets, files, jobs, lists, model_serving, projects, reads, start, tracking
 
 MEASUREMENTS = {
     "start": start.measure,
@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "projects": projects.measure,
     "datasets": datasets.measure,
     "tracking": tracking.measure,
+    "model_serving": model_serving.measure,
 }
 
 if __name__ == "__main__":
