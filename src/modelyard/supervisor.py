@@ -84,13 +84,20 @@ async def _run(
     try:
         if await _ready(url, stop):
             record = ServerRecord(settings.public_url or url, os.getpid())
-            (home / "server.json").write_bytes(msgspec.json.encode(record))
+            _say(home / "server.json", record)
             announce(record.url)
         await stop.wait()
     finally:
         for task in keeping:
             task.cancel()
         await asyncio.gather(*(child.stop() for child in children))
+
+
+def _say(path: Path, record: ServerRecord) -> None:
+    """Whoever finds the file finds it whole."""
+    aside = path.with_suffix(".new")
+    aside.write_bytes(msgspec.json.encode(record))
+    aside.replace(path)
 
 
 def _open_home(settings: Settings) -> Path:
