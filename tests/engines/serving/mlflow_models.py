@@ -4,6 +4,7 @@ import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from mlflow.models import infer_signature
@@ -36,7 +37,7 @@ mlflow.models.set_model(Echo())
 """
 _SUM = """
 import mlflow.pyfunc
-
+{extra}
 class Sum(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input):
         if (model_input["a"] < 0).any():
@@ -98,9 +99,11 @@ def save_echo(folder: Path, name: str) -> Path:
     return _save(folder, name, _ECHO, signature=SIGNATURES[name])
 
 
-def save_sum(folder: Path, result: str = "model_input['a'] + model_input['b']", **options: Any) -> Path:
-    """A model that adds two columns."""
-    return _save(folder, "sum", _SUM.replace("{result}", result), **options)
+def save_sum(
+    folder: Path, result: str = "model_input['a'] + model_input['b']", extra: str = "", **options: Any
+) -> Path:
+    """A model that adds two columns, or does something else with them."""
+    return _save(folder, "sum", _SUM.replace("{result}", result).replace("{extra}", dedent(extra)), **options)
 
 
 def save_hinted(folder: Path) -> Path:
@@ -133,3 +136,8 @@ class ScoringServer:
         answered = json.loads(reply.response, parse_constant=lambda _: None)
         is_wrapped = isinstance(answered, dict) and "predictions" in answered
         return reply.status, answered["predictions"] if is_wrapped else answered
+
+
+def signature_of(name: str) -> Any:
+    """One of the signatures."""
+    return SIGNATURES[name]

@@ -1,14 +1,17 @@
 """Models to serve in tests: files with functions, MLflow models, and the programs around them."""
 
+import asyncio
 import itertools
 import os
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import msgspec
+import psutil
 
 from modelyard.engines.compute.local import LocalCompute
 from modelyard.engines.compute.sandbox import interpreter_mounts
@@ -35,9 +38,18 @@ class Yard:
     def program(self, source: FunctionSource | MlflowSource, **limits: Any) -> ReplicaProgram:
         """A replica's program in a folder of its own."""
         number = next(_numbers)
+        return self._program(number, f"replica-{os.getpid()}-{number}", source, **limits)
+
+    def program_again(self, number: int, replica_id: str, code: Path) -> ReplicaProgram:
+        """The program of a replica that another process started below the same folder."""
+        return self._program(number, replica_id, FunctionSource(folder=code, file="model.py", function="predict"))
+
+    def _program(
+        self, number: int, replica_id: str, source: FunctionSource | MlflowSource, **limits: Any
+    ) -> ReplicaProgram:
         folder = self.folder / f"replica-{number}"
         return ReplicaProgram(
-            replica_id=f"replica-{os.getpid()}-{number}",
+            replica_id=replica_id,
             folder=folder,
             socket_folder=folder / "s",
             source=source,
@@ -81,6 +93,7 @@ class Yard:
         descriptions = [await replica.ready(READY_SECONDS) for replica in started]
         served = Served(self.endpoint(queue_size), programs, started, descriptions[0])
         served.use(started)
+        await until(lambda: len(served.endpoint._up) == replicas)
         return served
 
     async def close(self) -> None:
@@ -139,6 +152,19 @@ class Served:
         """What a replica has written to stdout and stderr."""
         program = self.programs[number]
         return program.stdout.read_text(), program.stderr.read_text()
+
+
+def worker_of(replica: LocalReplica) -> psutil.Process:
+    """The process that runs the model, below the shell and the sandbox around it."""
+    shell = psutil.Process(replica._running.pid)  # type: ignore[attr-defined]
+    return shell.children(recursive=True)[-1]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets other things happen until something is so."""
+    async with asyncio.timeout(READY_SECONDS):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 def bare_environment(folder: Path) -> Path:

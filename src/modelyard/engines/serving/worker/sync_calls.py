@@ -19,7 +19,7 @@ from .frames import FAREWELL, BrokenStream, read_request, reply, request_inbox
 # An endpoint that does not take a reply for so long is given up, so that others are served.
 SEND_SECONDS = 10
 # After a farewell an endpoint closes its direction; who does not is not listened to any more.
-FAREWELL_SECONDS = 5.0
+FAREWELL_SECONDS = 2.0
 
 
 class EndOfStream(Exception):
