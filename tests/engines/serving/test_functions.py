@@ -172,7 +172,7 @@ async def test_the_trace_is_in_the_log_with_the_request(any_yard: Yard) -> None:
     out, error = served.log()
     assert out == "asked 0\n"
     assert error.startswith("Request 0123456789abcdef failed.\nTraceback (most recent call last):\n")
-    assert "line 4, in part" in error
+    assert "line 4, in helper" in error
     assert "ZeroDivisionError: division by zero" in error
     assert "answers.py" not in error
 
