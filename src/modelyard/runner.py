@@ -16,6 +16,8 @@ from modelyard.domains.hardware_tiers import Node, register_node
 from modelyard.domains.jobs.fetching import CodeFetcher
 from modelyard.domains.jobs.run import Tools
 from modelyard.domains.jobs.work import JobWork
+from modelyard.domains.model_apis.serving.tools import ServingTools
+from modelyard.domains.model_apis.serving.work import ServingWork
 from modelyard.domains.notifications import mail_kinds
 from modelyard.engines.builds.local import LocalBuilder
 from modelyard.engines.compute.local import LocalCompute
@@ -23,6 +25,9 @@ from modelyard.engines.compute.machine import machine
 from modelyard.engines.compute.sandbox import interpreter_mounts
 from modelyard.engines.git.local import LocalGitStore
 from modelyard.engines.logs.local import LocalLogStore
+from modelyard.engines.serving.local import LocalServing
+from modelyard.engines.tracker.artifacts import ArtifactFiles
+from modelyard.engines.tracker.place import TrackerPlace
 from modelyard.git_hosting import address_rules, git_remotes
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, connect
@@ -44,14 +49,12 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     db = await _opened(dsn, stop)
     if db is None:
         return
-    vault = Vault.open(home / "secret.key")
-    rules = address_rules(settings)
-    here = machine()
+    rules, here = address_rules(settings), machine()
     node = Node(_node_name(home), here.cores, here.memory_bytes, here.gpus)
     await _register(db, node)
     compute = LocalCompute(settings.job_isolation, settings.job_network)
     builder = LocalBuilder(home / "envs", compute.wrap, home / "cache" / "uv")
-    storage = dataset_storage(settings)
+    storage, vault = dataset_storage(settings), Vault.open(home / "secret.key")
     tools = Tools(
         db=db,
         git=LocalGitStore(home / "repos"),
@@ -68,7 +71,8 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         max_log_bytes=settings.job_max_log_bytes,
         token_seconds=settings.job_run_token_seconds,
     )
-    kinds = [JobWork(tools, node).kind, build_kind(db, builder), *dataset_kinds(db, storage)]
+    serving = ServingWork(_serving_tools(settings, tools, node))
+    kinds = [JobWork(tools, node).kind, serving.kind, build_kind(db, builder), *dataset_kinds(db, storage)]
     kinds += mail_kinds(db, mailer(settings))
     worker = Worker(db, dsn, node.name, kinds)
     registering = asyncio.create_task(_keep_registered(db, node))
@@ -78,6 +82,29 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     finally:
         registering.cancel()
         await db.close()
+
+
+def _serving_tools(settings: Settings, tools: Tools, node: Node) -> ServingTools:
+    """What models are served with, much of it what jobs run with."""
+    home = settings.home_path
+    return ServingTools(
+        db=tools.db,
+        git=tools.git,
+        logs=tools.logs,
+        serving=LocalServing(tools.compute, tools.interpreter_mounts),
+        builder=tools.builder,
+        vault=tools.vault,
+        datasets=tools.datasets,
+        artifacts=ArtifactFiles(TrackerPlace(home).artifacts),
+        isolated=tools.compute.isolated,
+        node=node.name,
+        models=home / "models",
+        runs=tools.runs,
+        start_timeout_seconds=settings.model_start_timeout_seconds,
+        request_timeout_seconds=settings.request_timeout_seconds,
+        stop_grace_seconds=settings.job_stop_grace_seconds,
+        max_log_bytes=settings.job_max_log_bytes,
+    )
 
 
 async def _opened(dsn: str, stop: asyncio.Event) -> Database | None:

@@ -61,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job_run_token_seconds: Annotated[
         Positive, Meta(description="Life of a run's own API token; it is renewed while the run lives.")
     ] = 900
+    model_start_timeout_seconds: Annotated[
+        Positive, Meta(description="Time that a replica of a served model may take to load its model.")
+    ] = 300
     dataset_max_file_bytes: Annotated[
         Positive, Meta(description="Largest file that is uploaded into a dataset.")
     ] = 2**40

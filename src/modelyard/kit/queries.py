@@ -72,6 +72,16 @@ async def claim_oldest(db: Executor, holder: str, seconds: float, kind: str, lim
     )  # fmt: skip
 
 
+async def claim_named(db: Executor, holder: str, seconds: float, kind: str, subject_ids: list[str]) -> list[Lease]:
+    """Leases the waiting work of a kind on these subjects, skipping what others are claiming."""
+    return await db.rows(
+        Lease,
+        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3 AND subject_id = ANY($4)"
+        f" AND lease_token IS NULL AND available_at <= now() FOR UPDATE SKIP LOCKED) {_CLAIMED}",
+        holder, seconds, kind, subject_ids,
+    )  # fmt: skip
+
+
 async def claim_admitted(db: Executor, holder: str, seconds: float, kind: str) -> list[Lease]:
     """Leases the waiting work of a kind whose resources this holder has admitted."""
     return await db.rows(

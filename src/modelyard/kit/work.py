@@ -8,6 +8,7 @@ to go on from what its earlier life left behind.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import asyncpg
 import msgspec
@@ -20,9 +21,10 @@ from modelyard.kit.ids import new_id
 from modelyard.kit.listening import listen
 from modelyard.kit.queries import Lease
 
-__all__ = ["Kind", "Lease", "LeaseLost", "Worker", "applying", "enqueue", "oldest_first"]
+__all__ = ["Kind", "Lease", "LeaseLost", "Worker", "applying", "enqueue", "oldest_first", "patiently"]
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 CHANNEL = "work"
 LEASE_SECONDS = 60.0
@@ -77,6 +79,16 @@ async def applying(db: Database, lease: Lease, *, finish: bool = False):  # type
         if not held:
             raise LeaseLost(lease.subject_id)
         yield tx
+
+
+async def patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """Does a step that needs the database, again and again while the database is away."""
+    while True:
+        try:
+            return await step()
+        except (Unavailable, *LOST, asyncpg.InterfaceError) as error:
+            log.warning("waiting for the database", error=str(error))
+            await asyncio.sleep(0.5)
 
 
 class Worker:

@@ -10,7 +10,8 @@ from modelyard.domains.datasets.access import (
 )
 from modelyard.domains.datasets.mounts.again import check_data_of
 from modelyard.domains.datasets.mounts.keeping import keep_data_of_run, release_data_of_run
-from modelyard.domains.datasets.mounts.layout import Layout
+from modelyard.domains.datasets.mounts.layout import Layout, MountedFolder
+from modelyard.domains.datasets.mounts.named import WantedMount
 from modelyard.domains.datasets.mounts.queries import Mount, mounts_of, snapshots_seen_by
 from modelyard.domains.datasets.mounts.service import DatasetMounter
 from modelyard.domains.datasets.queries import Dataset, Snapshot, readable_among
@@ -23,9 +24,11 @@ __all__ = [
     "DatasetMounter",
     "Layout",
     "Mount",
+    "MountedFolder",
     "Snapshot",
     "SnapshotAccess",
     "Storage",
+    "WantedMount",
     "check_data_of",
     "dataset_by_id",
     "dataset_kinds",

@@ -273,7 +273,7 @@ async def add_build_lines(db: Executor, revision_id: str, lines: list[tuple[int,
         "INSERT INTO build_log_lines (revision_id, time_ns, line)"
         " SELECT $1, t, l FROM unnest($2::bigint[], $3::text[]) AS given(t, l)"
         " ON CONFLICT DO NOTHING",
-        revision_id, [time for time, _ in lines], [line.replace("\0", "") for _, line in lines],
+        revision_id, [time for time, _ in lines], [line for _, line in lines],
     )  # fmt: skip
 
 

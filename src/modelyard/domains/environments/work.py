@@ -1,9 +1,6 @@
 """Building revisions, as durable work of a runner."""
 
-import asyncio
-import contextlib
-import time
-from collections.abc import AsyncIterator
+import functools
 
 import structlog
 
@@ -14,12 +11,12 @@ from modelyard.engines.builds import Builder, BuildFailed, BuildRequest, Built
 from modelyard.kit import events
 from modelyard.kit import queries as kit_queries
 from modelyard.kit.db import Database
+from modelyard.kit.lines import stored_lines
 from modelyard.kit.work import Kind, Lease, applying, oldest_first
 
 log = structlog.get_logger()
 
 AT_ONCE = 2
-FLUSH_SECONDS = 0.3
 # Jobs that wait for the build are claimed under this kind.
 _WAITING_KIND = "jobs.run"
 
@@ -42,7 +39,7 @@ async def _build(db: Database, builder: Builder, lease: Lease) -> None:
         image=revision.image, instructions=revision.instructions, skip_cache=revision.skip_cache
     )
     failure, built = None, None
-    async with _log_of(db, revision.id) as lines:
+    async with stored_lines(functools.partial(queries.add_build_lines, db, revision.id)) as lines:
         try:
             built = await builder.build(request, lines.say)
             lines.say("The environment is built.")
@@ -67,41 +64,3 @@ async def _store(db: Database, lease: Lease, revision: Revision, built: Built | 
         outcome = "environment.built" if built else "environment.buildFailed"
         await events.record(tx, None, outcome, "environment", revision.environment_id, revision=revision.number)
         await kit_queries.notify(tx, _WAITING_KIND)
-
-
-class _Lines:
-    """Lines of a build that are not stored yet, with strictly increasing times."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[int, str]] = []
-        self._latest = 0
-
-    def say(self, line: str) -> None:
-        """Adds a line."""
-        self._latest = max(time.time_ns(), self._latest + 1)
-        self.waiting.append((self._latest, line))
-
-
-@contextlib.asynccontextmanager
-async def _log_of(db: Database, revision_id: str) -> AsyncIterator[_Lines]:
-    """Lines that are stored every moment while the block runs, and all of them at its end."""
-    lines = _Lines()
-    over = asyncio.Event()
-
-    async def keep_storing() -> None:
-        while True:
-            last = over.is_set()
-            taken, lines.waiting = lines.waiting, []
-            if taken:
-                await queries.add_build_lines(db, revision_id, taken)
-            if last:
-                return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), FLUSH_SECONDS)
-
-    storing = asyncio.create_task(keep_storing())
-    try:
-        yield lines
-    finally:
-        over.set()
-        await storing

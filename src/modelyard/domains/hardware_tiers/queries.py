@@ -34,6 +34,16 @@ class Tier(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What programs on this tier are told of it."""
+        return {"DOMINO_HARDWARE_TIER_ID": self.id, "DOMINO_HARDWARE_TIER_NAME": self.name}
+
+    @property
+    def summary(self) -> str:
+        """What a program gets on this tier, in words."""
+        return f"Hardware tier {self.id}: {self.cores:g} cores, {self.memory_bytes / 2**30:.1f} GiB of memory"
+
 
 class Node(msgspec.Struct, frozen=True):
     """A machine with a runner."""

@@ -135,13 +135,8 @@ def variables(
             "DOMINO_DATASETS_DIR": places.datasets_dir,
             "DOMINO_ENVIRONMENT_ID": job.environment_id,
             "DOMINO_ENVIRONMENT_REVISION_ID": job.environment_revision_id,
-            "DOMINO_HARDWARE_TIER_ID": tier.id,
-            "DOMINO_HARDWARE_TIER_NAME": tier.name,
             "DOMINO_IMPORTED_CODE_DIR": places.imported_dir,
             "DOMINO_IS_GIT_BASED": str(job.is_git_based).lower(),
-            "DOMINO_PROJECT_ID": project.id,
-            "DOMINO_PROJECT_NAME": project.name,
-            "DOMINO_PROJECT_OWNER": project.owner_name,
             "DOMINO_RUN_ID": job.id,
             "DOMINO_RUN_NUMBER": str(job.number),
             "DOMINO_STARTING_USERNAME": job.started_by_name,
@@ -149,6 +144,8 @@ def variables(
             "DOMINO_USER_API_KEY": token,
             "DOMINO_WORKING_DIR": places.working_dir,
         }
+        | project.variables
+        | tier.variables
         | tracking(host, token)
     )
 
@@ -160,14 +157,13 @@ def tracking(host: str, token: str) -> dict[str, str]:
 
 def introduction(job: Job, tier: Tier, built: BuiltRevision, *, isolated: bool) -> str:
     """What a run's log begins with: everything that the run stands on."""
-    memory = tier.memory_bytes / 2**30
     repositories = [f"Git repository {one.name} ({one.uri}) at commit {one.commit_id}" for one in job.code]
     return "\n".join(
         [
             f"Files at commit {job.input_commit_id}",
             *repositories,
             f"Environment {built.environment_id}, revision {built.number}",
-            f"Hardware tier {tier.id}: {tier.cores:g} cores, {memory:.1f} GiB of memory",
+            tier.summary,
             "Isolated by bubblewrap" if isolated else "Not isolated: bubblewrap is not in use on this machine",
         ]
     )

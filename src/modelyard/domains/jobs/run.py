@@ -6,11 +6,10 @@ run's folder.
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import asyncpg
 import msgspec
 import structlog
 
@@ -41,12 +40,11 @@ from modelyard.engines.logs import Follower, LogStore
 from modelyard.kit import events
 from modelyard.kit import queries as kit_queries
 from modelyard.kit.crypto import Vault
-from modelyard.kit.db import LOST, Database
+from modelyard.kit.db import Database
 from modelyard.kit.errors import Failure, Unavailable, reason_of
-from modelyard.kit.work import Lease, LeaseLost, applying
+from modelyard.kit.work import Lease, LeaseLost, applying, patiently
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 FOLLOW_SECONDS = 0.1
 
@@ -343,16 +341,6 @@ def _unfailed(part: Any) -> Any:
     if isinstance(part, BaseException):
         raise part
     return part
-
-
-async def patiently(step: Callable[[], Awaitable[T]]) -> T:
-    """Does a step that needs the database, again and again while the database is away."""
-    while True:
-        try:
-            return await step()
-        except (Unavailable, *LOST, asyncpg.InterfaceError) as error:
-            log.warning("waiting for the database", error=str(error))
-            await asyncio.sleep(0.5)
 
 
 def _verdict(ended: Exit, *, stopped: bool) -> tuple[str, str | None]:

@@ -55,6 +55,15 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(self.main_code, CodeRepository) if self.main_code else None
 
     @property
+    def variables(self) -> dict[str, str]:
+        """What programs that work for this project are told of it."""
+        return {
+            "DOMINO_PROJECT_ID": self.id,
+            "DOMINO_PROJECT_NAME": self.name,
+            "DOMINO_PROJECT_OWNER": self.owner_name,
+        }
+
+    @property
     def rights(self) -> frozenset[Right]:
         """What the caller may do with this project."""
         roles = [ProjectRole(role) for role in self.roles]

@@ -9,7 +9,7 @@ from modelyard.domains.registered_models.access import (
     version_with,
 )
 from modelyard.domains.registered_models.queries import RegisteredModel
-from modelyard.domains.registered_models.versions.queries import ModelVersion
+from modelyard.domains.registered_models.versions.queries import ModelVersion, location_of
 from modelyard.domains.registered_models.versions.service import refresh_versions_of_run
 from modelyard.kit.edge import Rewrite
 
@@ -23,6 +23,7 @@ __all__ = [
     "NAMES_BELOW",
     "ModelVersion",
     "RegisteredModel",
+    "location_of",
     "model_by_name",
     "model_with",
     "refresh_versions_of_run",

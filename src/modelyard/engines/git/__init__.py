@@ -172,8 +172,8 @@ class GitStore(Protocol):
         """
         ...
 
-    def checkout(self, project_id: str, commit_id: str, folder: Path) -> Checkout:
-        """Writes the files of a commit into an empty folder."""
+    def checkout(self, project_id: str, commit_id: str, folder: Path, *, without: Sequence[str] = ()) -> Checkout:
+        """Writes the files of a commit into an empty folder; `without` are paths and patterns, as git ignores."""
         ...
 
     def commit_results(

@@ -200,10 +200,10 @@ class LocalGitStore:
             blobs[tuple(path.split("/"))] = stored
         return self._apply(project_id, repository, blobs, author, message, branch, base, replace=replace)
 
-    def checkout(self, project_id: str, commit_id: str, folder: Path) -> Checkout:
-        """Writes the files of a commit into an empty folder."""
+    def checkout(self, project_id: str, commit_id: str, folder: Path, *, without: Sequence[str] = ()) -> Checkout:
+        """Writes the files of a commit into an empty folder; `without` are paths and patterns, as git ignores."""
         repository = self._open(project_id)
-        return worktree.write(repository, objects.commit_of(repository, commit_id), folder)
+        return worktree.write(repository, objects.commit_of(repository, commit_id), folder, without)
 
     def commit_results(
         self, project_id: str, checkout: Checkout, folder: Path, author: Author, message: str, branch: str

@@ -6,7 +6,7 @@ What a run leaves behind is not trusted: links are never followed, special files
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pathspec
@@ -21,12 +21,15 @@ IGNORE_FILE = ".dominoignore"
 Change = tuple[pygit2.Oid, FileMode] | None
 
 
-def write(repository: pygit2.Repository, commit: pygit2.Commit, folder: Path) -> Checkout:
+def write(
+    repository: pygit2.Repository, commit: pygit2.Commit, folder: Path, without: Sequence[str] = ()
+) -> Checkout:
     """Writes the files of a commit into an empty folder; links that leave it are left out."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stats: dict[str, FileStat] = {}
     skipped: list[str] = []
-    _write_tree(repository, commit.tree, folder, "", stats, skipped)
+    left_out = pathspec.GitIgnoreSpec.from_lines(without)
+    _write_tree(repository, commit.tree, folder, "", stats, skipped, left_out)
     return Checkout(commit_id=str(commit.id), stats=stats, skipped=skipped)
 
 
@@ -58,12 +61,15 @@ def _write_tree(
     prefix: str,
     stats: dict[str, FileStat],
     skipped: list[str],
+    left_out: pathspec.GitIgnoreSpec,
 ) -> None:
     for entry in tree:
         path, target = f"{prefix}{entry.name}", folder / str(entry.name)
-        if isinstance(entry, pygit2.Tree):
+        if left_out.match_file(f"{path}/" if isinstance(entry, pygit2.Tree) else path):
+            skipped.append(path)
+        elif isinstance(entry, pygit2.Tree):
             target.mkdir(mode=0o755)
-            _write_tree(repository, entry, target, f"{path}/", stats, skipped)
+            _write_tree(repository, entry, target, f"{path}/", stats, skipped, left_out)
         elif entry.filemode == FileMode.LINK:
             link = bytes(repository.odb.read(entry.id)[1]).decode("utf-8", "surrogateescape")
             if link_stays_inside(path, link):

@@ -114,6 +114,10 @@ class Replica(Protocol):
 class Serving(Protocol):
     """Where replicas run."""
 
+    def place_of(self, source: FunctionSource | MlflowSource) -> str:
+        """The path at which a replica sees the folder of what it serves; its working directory."""
+        ...
+
     def start(self, program: ReplicaProgram) -> Replica:
         """Starts a replica; raises OSError when it cannot be started."""
         ...

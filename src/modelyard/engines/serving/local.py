@@ -60,6 +60,10 @@ class LocalServing(Serving):
         self._interpreter_mounts = interpreter_mounts
         self._orphan_seconds = orphan_seconds
 
+    def place_of(self, source: FunctionSource | MlflowSource) -> str:
+        """The path at which a replica sees the folder of what it serves; its working directory."""
+        return _model_place(source, isolated=self._compute.isolated)
+
     def start(self, program: ReplicaProgram) -> "LocalReplica":
         """Starts a replica; raises OSError when it cannot be started."""
         for folder in (program.folder, program.socket_folder, _temporary(program)):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -168,4 +169,16 @@ class Tracker(Protocol):
 
     async def artifacts(self, location: str) -> list[ArtifactEntry]:
         """What is directly below `mlflow-artifacts:/<path>`; nothing for a file or what is not there."""
+        ...
+
+
+class Artifacts(Protocol):
+    """The files of runs and logged models, where the tracker is not needed for them."""
+
+    def copy(self, location: str, target: Path, *, link: bool) -> int:
+        """Copies the folder `mlflow-artifacts:/<path>` to a place where nothing is; how many files it has.
+
+        With `link` files are shared with the original where the disk can: nobody may write to the copy then.
+        Blocks. Raises NotFound, BadRequest and OSError.
+        """
         ...

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from modelyard.engines.tracker import ARTIFACT_SCHEME
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.open_file import OpenFile
 
@@ -57,6 +59,25 @@ class ArtifactFiles:
 
         return OpenFile(f"{state.st_mtime_ns:x}-{state.st_size:x}", state.st_size, pieces)
 
+    def copy(self, location: str, target: Path, *, link: bool) -> int:
+        """Copies the folder `mlflow-artifacts:/<path>` to a place where nothing is; how many files it has.
+
+        With `link` files are shared with the original where the disk can: nobody may write to the copy then.
+        Blocks. Raises NotFound, BadRequest and OSError.
+        """
+        source, count = self._at(location.removeprefix(ARTIFACT_SCHEME)), 0
+        if not source.is_dir():
+            raise NotFound("There are no files where the model's files should be.")
+        for root, _, names in os.walk(source):
+            place = target / Path(root).relative_to(source)
+            place.mkdir(mode=0o700, parents=True)
+            for name in names:
+                original = Path(root) / name
+                if stat.S_ISREG(original.lstat().st_mode):
+                    _copy(original, place / name, link=link)
+                    count += 1
+        return count
+
     async def receive(self, path: str, body: AsyncIterable[bytes]) -> None:
         """Puts a file at a path as a whole, or not at all; raises BadRequest and OSError."""
         target = self._at(path)
@@ -103,3 +124,11 @@ def _end(file: IO[bytes], last: list[bytes]) -> None:
     file.writelines(last)
     file.flush()
     os.fsync(file.fileno())
+
+
+def _copy(original: Path, copy: Path, *, link: bool) -> None:
+    if link:
+        with suppress(OSError):  # another disk, or one without links
+            return copy.hardlink_to(original)
+    shutil.copyfile(original, copy)
+    return None

@@ -41,6 +41,21 @@ class MountableSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str]
 
 
+class Nameable(msgspec.Struct, frozen=True):
+    """A dataset that is there to be mounted by itself."""
+
+    id: str
+    name: str
+
+
+class NameableSnapshot(msgspec.Struct, frozen=True):
+    """A snapshot that is to be mounted by itself; one that is active can be."""
+
+    number: int
+    status: str
+    root: str | None
+
+
 class NewMount(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored of a mount when it is made."""
 
@@ -118,6 +133,20 @@ async def mountable_snapshots(db: Executor, dataset_ids: list[str], newest: int)
         " WHERE s.place <= $2 OR s.tags <> '{}' ORDER BY s.dataset_id, s.number",
         dataset_ids, newest,
     )  # fmt: skip
+
+
+async def nameable(db: Executor, dataset_ids: list[str]) -> list[Nameable]:
+    """Of these datasets, those that are not deleted."""
+    return await db.rows(
+        Nameable, "SELECT id, name FROM datasets WHERE id = ANY($1) AND deleted_at IS NULL", dataset_ids
+    )
+
+
+async def snapshot_to_mount(db: Executor, snapshot_id: str) -> NameableSnapshot | None:
+    """A snapshot as it is now."""
+    return await db.row(
+        NameableSnapshot, "SELECT number, status, root FROM dataset_snapshots WHERE id = $1", snapshot_id
+    )
 
 
 async def add_mounts(tx: Transaction, run_id: str, mounts: list[NewMount]) -> None:

@@ -15,6 +15,7 @@ from modelyard.domains.datasets.mounts.layout import (
     names_of,
     snapshot_path,
 )
+from modelyard.domains.datasets.mounts.named import RESTORING_SECONDS, WantedMount, mount_named
 from modelyard.domains.datasets.mounts.queries import Mount, Mountable, MountableSnapshot, NewMount
 from modelyard.domains.datasets.service import RECLAIM, STORE
 from modelyard.domains.datasets.snapshots import queries as snapshots
@@ -32,8 +33,6 @@ from modelyard.kit.threads import apart
 
 # Of a dataset's snapshots a run sees those with a tag, and so many of the newest.
 NEWEST_MOUNTED = 10
-
-_RESTORING_SECONDS = 0.2
 
 
 class DatasetMounter:
@@ -73,6 +72,13 @@ class DatasetMounter:
     ) -> Layout:
         """What a run sees that is to find what another one found; its copies go into a folder of its own."""
         return await mount_again(self._db, self._storage, run_id, account_id, original_id, copies, say)
+
+    async def mount_named(self, run_id: str, wanted: list[WantedMount]) -> list[MountedFolder]:
+        """The folders of datasets and snapshots that are wanted one by one, in their order.
+
+        May be called again for the same run. Raises OSError, and Failure for what cannot be had any more.
+        """
+        return await mount_named(self._db, self._storage, run_id, wanted)
 
     async def unmount(self, run_id: str, *, take_snapshots: bool, account_id: str) -> list[str]:
         """Notes what a run has left of the live files, and takes snapshots of those it could write to.
@@ -146,7 +152,7 @@ class DatasetMounter:
                     await queries.add_mounts(tx, run_id, mounts)
                 return root
             except queries.BeingRestored:
-                await asyncio.sleep(_RESTORING_SECONDS)
+                await asyncio.sleep(RESTORING_SECONDS)
 
     async def _add_view(
         self,

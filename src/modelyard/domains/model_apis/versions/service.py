@@ -92,6 +92,8 @@ async def set_running(
 
     Asking for what is so already changes nothing.
     """
+    # The model API first, as everywhere: whoever promotes or archives holds it and waits for its versions.
+    await model_apis.lock_model_api(tx, model_api.id)
     current = await queries.lock_version(tx, version.id) or version
     if running and current.built_at is None:
         why = current.problem or "wait until its status is Ready to run"

@@ -270,6 +270,14 @@ async def is_there(db: Executor, model_id: str, version: int) -> bool:
     return found is True
 
 
+async def location_of(db: Executor, model_id: str, version: int) -> str | None:
+    """Where the files of a version are in the artifact store, for those who have been let to use it."""
+    location: str | None = await db.value(
+        "SELECT storage_location FROM model_versions WHERE model_id = $1 AND version = $2", model_id, version
+    )
+    return location
+
+
 async def put_alias(tx: Transaction, model_id: str, alias: str, version: int) -> None:
     """Points an alias of a model at a version."""
     await tx.execute(

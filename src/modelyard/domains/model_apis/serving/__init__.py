@@ -1,0 +1,1 @@
+"""Serving versions on a runner: built, started, watched, replaced, drained and stopped."""
