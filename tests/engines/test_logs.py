@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from modelyard.engines.logs import STREAMS
-from modelyard.engines.logs.local import LONGEST_LINE_BYTES, LocalLogStore
+from modelyard.engines.logs.local import LocalLogStore
+from modelyard.engines.logs.reading import LONGEST_LINE_BYTES
 
 PLENTY = 2**40
 

@@ -29,6 +29,13 @@ class LogPage(msgspec.Struct, frozen=True):
     has_more: bool
 
 
+class RunLine(msgspec.Struct, frozen=True):
+    """A line of one of several runs."""
+
+    run_id: str
+    line: LogLine
+
+
 class Follower(Protocol):
     """Stamps the log of one run while it is written."""
 
@@ -55,6 +62,23 @@ class LogStore(Protocol):
 
     def read(self, run_id: str, streams: Iterable[str], after_ns: int, limit: int) -> LogPage:
         """At most `limit` lines of these streams after a cursor, oldest first."""
+        ...
+
+    def read_together(
+        self,
+        run_ids: Iterable[str],
+        streams: Iterable[str],
+        after_ns: int,
+        until_ns: int,
+        limit: int,
+        *,
+        newest: bool = False,
+    ) -> list[RunLine]:
+        """At most `limit` lines of several runs after a cursor and until a time, by their times.
+
+        The oldest of them, or the newest. The time of the last one is a cursor behind which nothing is lost that
+        has been stamped by now: lines of the same nanosecond are not torn apart, and may be more than `limit`.
+        """
         ...
 
     def tail(self, run_id: str, streams: Iterable[str], max_bytes: int) -> str:

@@ -16,6 +16,7 @@ from modelyard.engines.logs import STREAMS
 
 _RECORD = struct.Struct("<QQIIBBxx")
 _WHOLE = 0xA5
+_BLOCK = 1024
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -26,6 +27,11 @@ class Record(msgspec.Struct, frozen=True):
     length: int
     lines: int
     stream: str
+
+    @property
+    def latest_ns(self) -> int:
+        """The time of its last line."""
+        return self.time_ns + self.lines - 1
 
     def packed(self) -> bytes:
         """The record as stored."""
@@ -48,18 +54,35 @@ class Index:
 
     def records(self, start: int = 0) -> Iterator[Record]:
         """The records from number `start` on."""
-        try:
-            file = self._path.open("rb")
-        except FileNotFoundError:
-            return
-        with file:
-            file.seek(start * _RECORD.size)
-            while block := file.read(_RECORD.size * 1024):
-                for position in range(0, len(block) - _RECORD.size + 1, _RECORD.size):
-                    record = _unpacked(block, position)
-                    if record is None:
-                        return
+        while block := self._block(start, _BLOCK):
+            for position in range(0, len(block), _RECORD.size):
+                record = _unpacked(block, position)
+                if record is None:
+                    return
+                yield record
+            start += _BLOCK
+
+    def records_backwards(self) -> Iterator[Record]:
+        """The records, the last one first."""
+        end = self.count()
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            block = self._block(start, end - start)
+            for position in range(len(block) - _RECORD.size, -1, -_RECORD.size):
+                record = _unpacked(block, position)
+                if record is not None:
                     yield record
+            end = start
+
+    def _block(self, start: int, count: int) -> bytes:
+        """At most `count` whole records as stored; the file is not held open between two of them."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(start * _RECORD.size)
+                block = file.read(count * _RECORD.size)
+        except FileNotFoundError:
+            return b""
+        return block[: len(block) - len(block) % _RECORD.size]
 
     def first_after(self, time_ns: int) -> int:
         """The number of the first record that may hold lines after a time."""
@@ -71,7 +94,7 @@ class Index:
                 middle = (low + high) // 2
                 file.seek(middle * _RECORD.size)
                 record = _unpacked(file.read(_RECORD.size), 0)
-                if record is None or record.time_ns + record.lines - 1 > time_ns:
+                if record is None or record.latest_ns > time_ns:
                     high = middle
                 else:
                     low = middle + 1
@@ -87,7 +110,7 @@ def open_for_append(path: Path) -> tuple[int, dict[str, int], int]:
     latest = whole = 0
     for record in Index(path).records():
         ends[record.stream] = record.offset + record.length
-        latest = record.time_ns + record.lines - 1
+        latest = record.latest_ns
         whole += 1
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     os.ftruncate(descriptor, whole * _RECORD.size)

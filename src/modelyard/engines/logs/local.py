@@ -3,15 +3,21 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from modelyard.engines.logs import STREAMS, LogLine, LogPage
+from modelyard.engines.logs import STREAMS, LogLine, LogPage, RunLine
 from modelyard.engines.logs.index import Index, Record, open_for_append
+from modelyard.engines.logs.reading import (
+    LONGEST_LINE_BYTES,
+    READ_BYTES,
+    lines_of,
+    newest_together,
+    oldest_together,
+    texts_of,
+)
 
 CHUNK_BYTES = 2**20
-LONGEST_LINE_BYTES = 2**16
-READ_BYTES = 8 * 2**20
 
 
 class LocalLogStore:
@@ -38,9 +44,9 @@ class LocalLogStore:
             if len(lines) >= limit or size > READ_BYTES:
                 return LogPage(lines, latest, True)
             if record.stream not in wanted:
-                latest = max(latest, record.time_ns + record.lines - 1)
+                latest = max(latest, record.latest_ns)
                 continue
-            for number, text in enumerate(_texts(folder, record)):
+            for number, text in enumerate(texts_of(folder, record)):
                 moment = record.time_ns + number
                 if moment <= after_ns:
                     continue
@@ -49,6 +55,21 @@ class LocalLogStore:
                 lines.append(LogLine(moment, record.stream, text))
                 latest, size = moment, size + len(text)
         return LogPage(lines, latest, False)
+
+    def read_together(
+        self,
+        run_ids: Iterable[str],
+        streams: Iterable[str],
+        after_ns: int,
+        until_ns: int,
+        limit: int,
+        *,
+        newest: bool = False,
+    ) -> list[RunLine]:
+        """At most `limit` lines of several runs after a cursor and until a time, by their times."""
+        folders, wanted = {run_id: self.folder(run_id) for run_id in run_ids}, frozenset(streams)
+        read = newest_together if newest else oldest_together
+        return read(folders, wanted, after_ns, until_ns, limit)
 
     def tail(self, run_id: str, streams: Iterable[str], max_bytes: int) -> str:
         """The end of these streams as text, from the start of a line on."""
@@ -115,7 +136,7 @@ class LocalFollower:
         if not whole:
             return 0
         moment = max(time.time_ns(), self._latest + 1)
-        count = sum(1 for _ in _lines(whole))
+        count = sum(1 for _ in lines_of(whole))
         record = Record(moment, offset, len(whole), count, stream)
         os.write(self._index, record.packed())
         self._latest = moment + count - 1
@@ -148,17 +169,3 @@ def _whole_lines(chunk: bytes, *, final: bool) -> bytes:
     if final or (len(chunk) - end) >= LONGEST_LINE_BYTES:
         return chunk
     return chunk[:end]
-
-
-def _lines(content: bytes) -> Iterator[bytes]:
-    """The lines of a record, over-long ones in pieces; a carriage return of a progress bar ends a line."""
-    for line in content.splitlines():
-        for start in range(0, len(line) or 1, LONGEST_LINE_BYTES):
-            yield line[start : start + LONGEST_LINE_BYTES]
-
-
-def _texts(folder: Path, record: Record) -> Iterator[str]:
-    with (folder / record.stream).open("rb") as file:
-        file.seek(record.offset)
-        for line in _lines(file.read(record.length)):
-            yield line.decode("utf-8", "replace")
