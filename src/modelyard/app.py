@@ -42,10 +42,17 @@ from modelyard.domains.jobs import data_routes as job_datasets
 from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
+from modelyard.domains.model_apis import NAMES_BELOW as MODEL_API_NAMES_BELOW
 from modelyard.domains.model_apis import routes as model_apis
 from modelyard.domains.model_apis.calls.app import ModelCalls
 from modelyard.domains.model_apis.calls.routing import Router
+from modelyard.domains.model_apis.collaborators import routes as model_api_collaborators
+from modelyard.domains.model_apis.logs import routes as model_api_logs
+from modelyard.domains.model_apis.registered import routes as model_apis_of_models
+from modelyard.domains.model_apis.tokens import routes as model_api_tokens
+from modelyard.domains.model_apis.variables import routes as model_api_variables
 from modelyard.domains.model_apis.versions import routes as model_api_versions
+from modelyard.domains.model_apis.volumes import routes as model_api_volumes
 from modelyard.domains.notifications import routes as notifications
 from modelyard.domains.notifications import set_mail_delivery
 from modelyard.domains.organizations import routes as organizations
@@ -157,6 +164,12 @@ OPERATIONS = operations_of(
     model_reproductions,
     model_apis,
     model_api_versions,
+    model_api_tokens,
+    model_api_collaborators,
+    model_api_variables,
+    model_api_volumes,
+    model_api_logs,
+    model_apis_of_models,
     audit_trail,
     experiments,
     tracking_files,
@@ -190,7 +203,7 @@ def edge(app: Litestar, settings: Settings) -> ASGIApp:
         settings.request_timeout_seconds,
         settings.upload_timeout_seconds,
         rewrites=(project_files.UPLOAD, BETA, *TRACKING),
-        names_below=(NAMES_BELOW,),
+        names_below=(NAMES_BELOW, MODEL_API_NAMES_BELOW),
     )
     return ModelCalls(behind_edge, app.state, settings.model_max_body_bytes, settings.request_timeout_seconds)
 

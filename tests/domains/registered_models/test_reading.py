@@ -225,7 +225,7 @@ async def test_a_version_shows_what_its_run_measured(ada: Person, project: dict[
         await ada.get(at("churn", f"/versions/{number}"), expect=404)
 
 
-async def test_nothing_serves_models_yet(ada: Person, project: dict[str, Any], db: Database) -> None:
+async def test_a_model_that_nothing_serves(ada: Person, project: dict[str, Any], db: Database) -> None:
     await put_version(db, await put_model(ada, project, "churn"))
     for path in ("/modelapis", "/versions/1/modelapis"):
         assert (await ada.get(at("churn", path)))["items"] == []
@@ -243,4 +243,5 @@ async def test_a_read_costs_one_query_beside_authentication(
     await admin.get(V1)
     for person in (ada, admin):
         for path in (V1, f"{V1}/ui", f"{V1}/names", at("m2"), at("m2", "/versions"), at("m2", "/versions/1")):
-            assert await cost(person.get(path)) == 2, path
+            # What serves models counts that of all models of a page at once.
+            assert await cost(person.get(path)) == (3 if path.endswith("/ui") else 2), path

@@ -28,6 +28,7 @@ _NAMES = {
     "notification": ("notifications", "subject"),
     "goal": ("project_goals", "title"),
     "registeredModel": ("registered_models", "name"),
+    "modelApi": ("model_apis", "name"),
 }
 
 

@@ -5,7 +5,10 @@ from modelyard.domains.datasets.access import (
     DatasetAccess,
     SnapshotAccess,
     dataset_by_id,
+    dataset_in_project,
     dataset_with,
+    snapshot_by_id,
+    snapshot_of,
     snapshot_with,
 )
 from modelyard.domains.datasets.mounts.again import check_data_of
@@ -31,12 +34,15 @@ __all__ = [
     "WantedMount",
     "check_data_of",
     "dataset_by_id",
+    "dataset_in_project",
     "dataset_kinds",
     "dataset_with",
     "keep_data_of_run",
     "mounts_of",
     "readable_among",
     "release_data_of_run",
+    "snapshot_by_id",
+    "snapshot_of",
     "snapshot_with",
     "snapshots_seen_by",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 
-from modelyard.domains.datasets import queries
+from modelyard.domains.datasets import lifecycle, queries
 from modelyard.domains.datasets.queries import Dataset, Snapshot
 from modelyard.domains.projects import Project, project_by_id
 from modelyard.domains.users import Caller, Right
@@ -48,6 +48,35 @@ async def dataset_by_id(db: Executor, caller: Caller, dataset_id: str, *rights: 
     dataset = await queries.find_visible(db, caller, dataset_id)
     if dataset is None:
         raise NotFound(f"There is no dataset with the id {dataset_id[:100]}, or you may not see it.")
+    return _demand_on(dataset, *rights)
+
+
+async def dataset_in_project(
+    db: Executor, caller: Caller, project_id: str, reference: str, *rights: Right
+) -> Dataset:
+    """As `dataset_by_id`, also by the name that the dataset has in a project: one of its own, or a shared one."""
+    dataset = await queries.find_in_project(db, caller, project_id, reference)
+    if dataset is None:
+        raise NotFound(
+            f"The project neither has nor shares a dataset named {reference[:100]}, and none has that id; or you"
+            " may not see it."
+        )
+    return _demand_on(dataset, *rights)
+
+
+async def snapshot_of(db: Executor, dataset: Dataset, version: str) -> Snapshot:
+    """The active snapshot of a dataset with this number, tag or id; raises NotFound and BadRequest."""
+    snapshot = await queries.find_version(db, dataset.id, version)
+    if snapshot is None:
+        raise NotFound(f"The dataset {dataset.name} has no snapshot with the number or tag {version[:100]}.")
+    if snapshot.status != lifecycle.ACTIVE:
+        raise BadRequest(
+            f"The snapshot {version[:100]} of {dataset.name} is {snapshot.status}; name an active one."
+        )
+    return snapshot
+
+
+def _demand_on(dataset: Dataset, *rights: Right) -> Dataset:
     missing = [right for right in rights if right not in dataset.rights]
     if missing:
         raise Forbidden(

@@ -112,6 +112,20 @@ async def find_visible(db: Executor, caller: Caller, dataset_id: str) -> Dataset
     )  # fmt: skip
 
 
+async def find_in_project(db: Executor, caller: Caller, project_id: str, reference: str) -> Dataset | None:
+    """The dataset with this id, or else the one that a project calls by this name, if the caller may know of it.
+
+    Its own ones come before those that it shares.
+    """
+    shared = "d.id IN (SELECT s.dataset_id FROM shared_datasets s WHERE s.project_id = $4)"
+    return await db.row(
+        Dataset,
+        f"{_SELECT} ($2 OR caller.roles <> '{{}}') AND (d.id = $3 OR (lower(d.name) = lower($3)"
+        f" AND (d.project_id = $4 OR {shared}))) ORDER BY d.id = $3 DESC, d.project_id = $4 DESC, d.id LIMIT 1",
+        caller.id, caller.is_admin, reference, project_id,
+    )  # fmt: skip
+
+
 async def readable_among(db: Executor, caller: Caller, dataset_ids: list[str]) -> set[str]:
     """Those of these datasets in which the caller has a role, deleted ones, too; for administrators all."""
     return set(

@@ -9,16 +9,18 @@ from modelyard.domains.environments.builds import (
     place_of,
 )
 from modelyard.domains.environments.choice import RevisionChoice, environment_for_job
-from modelyard.domains.environments.queries import RevisionIdentity, identity_of
+from modelyard.domains.environments.queries import BuildLine, RevisionIdentity, build_lines, identity_of
 from modelyard.domains.environments.seeds import seed_environments
 from modelyard.domains.environments.work import build_kind
 
 __all__ = [
+    "BuildLine",
     "BuildState",
     "BuiltRevision",
     "RevisionChoice",
     "RevisionIdentity",
     "build_kind",
+    "build_lines",
     "built_revision",
     "ensure_building",
     "environment_for_job",

@@ -44,6 +44,11 @@ async def model_api_by_id(db: Database, caller: Caller, model_api_id: str, *righ
     model_api = await queries.find_visible(db, caller, model_api_id)
     if model_api is None:
         raise NotFound(f"There is no model API with the id {model_api_id[:100]}, or you may not see it.")
+    return demand_on(model_api, *rights)
+
+
+def demand_on(model_api: ModelApi, *rights: Right) -> ModelApi:
+    """The model API itself; raises Forbidden unless its caller has all these rights on it."""
     missing = [right for right in rights if right not in model_api.rights]
     if missing:
         raise Forbidden(

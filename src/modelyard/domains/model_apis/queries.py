@@ -157,9 +157,11 @@ UNION SELECT by_project.model_api_role FROM (
     UNION ALL SELECT m.role FROM project_collaborators m
         WHERE m.project_id = a.project_id AND m.account_id = ANY({ACCOUNTS})) had
 JOIN (VALUES {_BY_PROJECT}) AS by_project (project_role, model_api_role) ON by_project.project_role = had.role"""
-_VISIBLE = "a.archived_at IS NULL AND ($2::boolean OR caller.roles <> '{}')"
-_SOURCE = f"model_apis a CROSS JOIN LATERAL (SELECT ARRAY({_ROLES}) AS roles OFFSET 0) caller"
-_COLUMNS = """
+VISIBLE = "a.archived_at IS NULL AND ($2::boolean OR caller.roles <> '{}')"
+OF_CALLER = f"model_apis a CROSS JOIN LATERAL (SELECT ARRAY({_ROLES}) AS roles OFFSET 0) caller"
+ACTIVE_VERSION = """(SELECT to_jsonb(v) FROM model_api_versions v WHERE v.model_api_id = a.id
+    ORDER BY (v.id = a.production_version_id) IS TRUE DESC, v.number DESC LIMIT 1)"""
+_COLUMNS = f"""
 a.id, a.project_id, a.name, a.description, a.environment_id, a.hardware_tier_id, a.replicas, a.is_async,
 a.is_public, a.strict_node_anti_affinity, a.bundle_id, a.resource_quota_id, a.request_timeout_seconds,
 a.health_check, a.recorded_share, a.redacted_fields, a.production_version_id, a.created_by_id, a.created_at,
@@ -169,14 +171,13 @@ ARRAY(SELECT to_jsonb(t) - 'digest' FROM model_api_access_tokens t WHERE t.model
 ARRAY(SELECT to_jsonb(c) FROM model_api_collaborators c WHERE c.model_api_id = a.id
     ORDER BY c.account_id) AS collaborators,
 ARRAY(SELECT to_jsonb(v) FROM model_api_volumes v WHERE v.model_api_id = a.id ORDER BY v.name) AS volumes,
-(SELECT to_jsonb(v) FROM model_api_versions v WHERE v.model_api_id = a.id
-    ORDER BY (v.id = a.production_version_id) IS TRUE DESC, v.number DESC LIMIT 1) AS active_version"""
+{ACTIVE_VERSION} AS active_version"""
 
 
 async def find_visible(db: Executor, caller: Caller, model_api_id: str) -> ModelApi | None:
     """The model API with this id, if the caller may know of it; archived ones are not found."""
     found = await db.value(
-        f"SELECT to_jsonb(a) FROM (SELECT {_COLUMNS} FROM {_SOURCE} WHERE a.id = $3 AND {_VISIBLE}) a",
+        f"SELECT to_jsonb(a) FROM (SELECT {_COLUMNS} FROM {OF_CALLER} WHERE a.id = $3 AND {VISIBLE}) a",
         caller.id, caller.is_admin, model_api_id,
     )  # fmt: skip
     return None if found is None else msgspec.convert(found, ModelApi)
@@ -187,7 +188,7 @@ async def list_visible(db: Executor, caller: Caller, wanted: ModelApiFilter) -> 
 
     Raises BadRequest for a `name` that is no regular expression.
     """
-    where = f"""{_VISIBLE} AND ($3::text IS NULL OR a.environment_id = $3)
+    where = f"""{VISIBLE} AND ($3::text IS NULL OR a.environment_id = $3)
         AND ($4::text IS NULL OR a.project_id = $4) AND ($5::text IS NULL OR a.name ~* $5)
         AND ($6::text IS NULL OR EXISTS (SELECT FROM model_api_versions v
             JOIN registered_models m ON m.id = v.registered_model_id
@@ -198,9 +199,9 @@ async def list_visible(db: Executor, caller: Caller, wanted: ModelApiFilter) -> 
         wanted.registered_model_name, wanted.registered_model_version,
     )  # fmt: skip
     order = f"{wanted.order_by} {'DESC' if wanted.descending else 'ASC'}, a.id"
-    window = f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where} ORDER BY {order} LIMIT $8 OFFSET $9"
+    window = f"SELECT {_COLUMNS} FROM {OF_CALLER} WHERE {where} ORDER BY {order} LIMIT $8 OFFSET $9"
     try:
-        total = await db.value(f"SELECT count(*) FROM {_SOURCE} WHERE {where}", *arguments)
+        total = await db.value(f"SELECT count(*) FROM {OF_CALLER} WHERE {where}", *arguments)
         rows = await db.values(
             f"SELECT to_jsonb(a) FROM ({window}) a ORDER BY {order}",
             *arguments, wanted.page.rows, wanted.page.offset,

@@ -6,6 +6,8 @@ from modelyard.domains import environments, hardware_tiers
 from modelyard.domains.model_apis import queries
 from modelyard.domains.model_apis.queries import HealthCheck, ModelApi, NewModelApi, Settings
 from modelyard.domains.model_apis.versions import service as versions
+from modelyard.domains.model_apis.volumes import service as volumes
+from modelyard.domains.model_apis.volumes.queries import add_volumes
 from modelyard.domains.model_apis.wire import (
     ModelApiCreationRequest,
     ModelApiEnvironmentVariable,
@@ -32,35 +34,22 @@ async def create(
 ) -> str:
     """Makes a model API and its first version; the id of the model API.
 
-    Raises BadRequest for what cannot be used, NotFound and Forbidden for a registered model out of reach.
+    Raises BadRequest for what cannot be used, NotFound and Forbidden for a registered model or a volume's dataset
+    out of reach.
     """
     model_api_id = new_id()
     tier = await hardware_tiers.tier_for_model_api(db, wanted.hardware_tier_id)
     version = await versions.prepare(
         db, git, caller, project, wanted.version, model_api_id=model_api_id, environment_id=wanted.environment_id
     )
-    new = NewModelApi(
-        id=model_api_id,
-        project_id=project.id,
-        name=checked_name(wanted.name),
-        description=_checked_description(wanted.description),
-        environment_id=wanted.environment_id,
-        hardware_tier_id=tier.id,
-        replicas=wanted.replicas or 1,
-        is_async=wanted.is_async,
-        is_public=bool(wanted.access and wanted.access.is_public),
-        strict_node_anti_affinity=wanted.strict_node_anti_affinity,
-        bundle_id=wanted.bundle_id,
-        resource_quota_id=wanted.resource_quota_id,
-        request_timeout_seconds=wanted.override_request_timeout_secs,
-        health_check=wanted.health_check.stored() if wanted.health_check else HealthCheck(),
-        created_by_id=caller.id,
-    )
+    new = _new(caller, project, wanted, model_api_id, tier.id)
     sealed = seal_variables(vault, wanted.environment_variables)
+    attached = await volumes.prepared(db, caller, project.id, wanted.volumes or [])
     async with db.transaction() as tx:
         await queries.add_model_api(tx, new)
         await queries.put_collaborator(tx, model_api_id, caller.id, ModelApiRole.OWNER.value)
         await queries.add_variables(tx, model_api_id, sealed)
+        await add_volumes(tx, model_api_id, attached)
         await events.record(
             tx, caller, "modelApi.created", "modelApi", model_api_id, project_id=project.id, name=new.name
         )
@@ -106,6 +95,28 @@ async def archive(tx: Transaction, caller: Caller, model_api: ModelApi) -> None:
     await queries.announce(tx, model_api.id)
     await kit_queries.notify(tx, versions.KIND)
     await events.record(tx, caller, "modelApi.archived", "modelApi", model_api.id, project_id=model_api.project_id)
+
+
+def _new(
+    caller: Caller, project: Project, wanted: ModelApiCreationRequest, model_api_id: str, tier_id: str
+) -> NewModelApi:
+    return NewModelApi(
+        id=model_api_id,
+        project_id=project.id,
+        name=checked_name(wanted.name),
+        description=_checked_description(wanted.description),
+        environment_id=wanted.environment_id,
+        hardware_tier_id=tier_id,
+        replicas=wanted.replicas or 1,
+        is_async=wanted.is_async,
+        is_public=bool(wanted.access and wanted.access.is_public),
+        strict_node_anti_affinity=wanted.strict_node_anti_affinity,
+        bundle_id=wanted.bundle_id,
+        resource_quota_id=wanted.resource_quota_id,
+        request_timeout_seconds=wanted.override_request_timeout_secs,
+        health_check=wanted.health_check.stored() if wanted.health_check else HealthCheck(),
+        created_by_id=caller.id,
+    )
 
 
 def checked_name(name: str) -> str:

@@ -17,7 +17,8 @@ from modelyard.domains.model_apis.versions.wire import (
     ModelApiVersionCreationRequest,
     ModelApiVersionDeployment,
 )
-from modelyard.kit.wire import PaginatedMetadataV1, Wire, milliseconds, present
+from modelyard.domains.users import ModelApiRole
+from modelyard.kit.wire import AnyCase, PaginatedMetadataV1, Wire, milliseconds, present
 
 Replicas = Annotated[int, Meta(ge=1, le=32)]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
@@ -98,12 +99,19 @@ class ModelApiCollaboratorRole(Wire):
     """What a person or an organization is in a model API."""
 
     collaborator: str
-    role: str
+    role: ModelApiRole
 
     @classmethod
     def of(cls, collaborator: Collaborator) -> Self:
         """A stored collaborator."""
-        return cls(collaborator=collaborator.account_id, role=collaborator.role.value)
+        return cls(collaborator=collaborator.account_id, role=collaborator.role)
+
+
+class VolumeType(AnyCase):
+    """What a volume has: the live files of a dataset, or a snapshot."""
+
+    DATASET = "Dataset"
+    SNAPSHOT = "Snapshot"
 
 
 class ModelApiVolume(Wire):
@@ -111,7 +119,7 @@ class ModelApiVolume(Wire):
 
     name: str
     mount_path: str
-    volume_type: str
+    volume_type: VolumeType
     read_only: bool
 
     @classmethod
@@ -120,7 +128,7 @@ class ModelApiVolume(Wire):
         return cls(
             name=volume.name,
             mount_path=volume.mount_path,
-            volume_type=volume.volume_type,
+            volume_type=VolumeType(volume.volume_type),
             read_only=volume.read_only,
         )
 

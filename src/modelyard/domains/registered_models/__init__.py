@@ -9,8 +9,10 @@ from modelyard.domains.registered_models.access import (
     version_with,
 )
 from modelyard.domains.registered_models.queries import RegisteredModel
+from modelyard.domains.registered_models.serving import counts_model_apis
 from modelyard.domains.registered_models.versions.queries import ModelVersion, location_of
 from modelyard.domains.registered_models.versions.service import refresh_versions_of_run
+from modelyard.domains.registered_models.wire import RegisteredModelProjectSummaryV1
 from modelyard.kit.edge import Rewrite
 
 # Below it stand names of models, which may have slashes.
@@ -23,6 +25,8 @@ __all__ = [
     "NAMES_BELOW",
     "ModelVersion",
     "RegisteredModel",
+    "RegisteredModelProjectSummaryV1",
+    "counts_model_apis",
     "location_of",
     "model_by_name",
     "model_with",

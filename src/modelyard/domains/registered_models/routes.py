@@ -4,11 +4,11 @@ from modelyard.domains.projects import CollaboratorRole, Project, request_access
 from modelyard.domains.registered_models import queries, service
 from modelyard.domains.registered_models.access import found_project, model_with
 from modelyard.domains.registered_models.queries import ModelFilter, RegisteredModel
+from modelyard.domains.registered_models.serving import model_apis_serving
 from modelyard.domains.registered_models.wire import (
     PaginatedRegisteredModelNamesV1,
     PaginatedRegisteredModelsEnvelopeV1,
     PaginatedRegisteredModelsForUIEnvelopeV1,
-    PaginatedRegisteredModelVersionModelApiEnvelopeV1,
     PatchRegisteredModelV1,
     RegisteredModelForUIV1,
     RegisteredModelV1,
@@ -89,8 +89,10 @@ async def get_registered_models_for_ui(
         with_discoverable=globallyDiscoverable,
     )
     found = await queries.list_for_ui(db, caller, wanted)
+    shown = found[: wanted.limit]
+    serving = await model_apis_serving(db, caller, [model.id for model in shown])
     return PaginatedRegisteredModelsForUIEnvelopeV1(
-        items=[RegisteredModelForUIV1.of(model) for model in found[: wanted.limit]],
+        items=[RegisteredModelForUIV1.of(model, serving.get(model.id, 0)) for model in shown],
         metadata=token_paged(wanted, len(found)),
     )
 
@@ -108,11 +110,3 @@ async def patch_registered_model_by_name(
     """Describe a model, or let everybody find it."""
     await service.describe(tx, caller, model, data.description, data.discoverable)
     return RegisteredModelV1.of(await service.again(tx, caller, model.name))
-
-
-@operation("GET", f"{V1}/{{modelName:str}}/modelapis", guard=model_with(Right.VIEW_JOBS), tag=TAG)
-async def get_model_apis_from_registered_model(
-    model: RegisteredModel,  # noqa: ARG001 - it takes what its guard provides
-) -> PaginatedRegisteredModelVersionModelApiEnvelopeV1:
-    """The model APIs that serve a version of a model; nothing serves models yet."""
-    return PaginatedRegisteredModelVersionModelApiEnvelopeV1(items=[], metadata=paged(Page(0, 10), 0))

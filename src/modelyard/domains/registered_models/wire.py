@@ -166,8 +166,8 @@ class RegisteredModelForUIV1(Wire):
     prediction_count: int | UnsetType = UNSET
 
     @classmethod
-    def of(cls, model: ModelForUI) -> Self:
-        """A stored model."""
+    def of(cls, model: ModelForUI, model_api_count: int) -> Self:
+        """A stored model, which so many model APIs serve."""
         metrics = model.latest_metrics
         readable = Right.VIEW_JOBS in model.rights
         return cls(
@@ -178,7 +178,7 @@ class RegisteredModelForUIV1(Wire):
             owner_username=model.owner_name,
             created_at=model.created_at,
             updated_at=model.updated_at,
-            model_api_count=0,
+            model_api_count=model_api_count,
             discoverable=model.discoverable,
             latest_version=present(model.latest_version),
             latest_version_experiment_metrics=UNSET
@@ -198,24 +198,4 @@ class PaginatedRegisteredModelNamesV1(Wire):
     """A page of names of models."""
 
     items: list[str]
-    metadata: PaginatedMetadataV1
-
-
-class RegisteredModelVersionModelApiV1(Wire):
-    """A model API that serves a version of a model."""
-
-    id: str
-    name: str
-    description: str
-    project: RegisteredModelProjectSummaryV1
-    updated_at: datetime
-    active_model_version_id: str | UnsetType = UNSET
-    active_version_number: int | UnsetType = UNSET
-    active_version_status: str | UnsetType = UNSET
-
-
-class PaginatedRegisteredModelVersionModelApiEnvelopeV1(Wire):
-    """A page of model APIs."""
-
-    items: list[RegisteredModelVersionModelApiV1]
     metadata: PaginatedMetadataV1

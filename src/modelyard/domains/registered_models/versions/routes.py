@@ -24,14 +24,13 @@ from modelyard.domains.registered_models.versions.wire import (
 )
 from modelyard.domains.registered_models.wire import (
     NewRegisteredModelV1,
-    PaginatedRegisteredModelVersionModelApiEnvelopeV1,
     RegisteredModelV1,
 )
 from modelyard.domains.users import Caller, Right
 from modelyard.engines.tracker import Tracker
 from modelyard.kit.db import Database
 from modelyard.kit.operation import operation
-from modelyard.kit.paging import Page, paged
+from modelyard.kit.paging import paged
 
 VERSIONS = f"{V1}/{{modelName:str}}/versions"
 VERSION = f"{VERSIONS}/{{version:int}}"
@@ -99,11 +98,3 @@ async def get_registered_model_version(
 ) -> RegisteredModelVersionDetailsV1:
     """Read one version of a model, with what is known of its run."""
     return RegisteredModelVersionDetailsV1.of(model_version, public_url)
-
-
-@operation("GET", f"{VERSION}/modelapis", guard=version_with(Right.VIEW_JOBS), tag=TAG)
-async def get_model_apis_from_registered_model_version(
-    model_version: ModelVersion,  # noqa: ARG001 - it takes what its guard provides
-) -> PaginatedRegisteredModelVersionModelApiEnvelopeV1:
-    """The model APIs that serve a version; nothing serves models yet."""
-    return PaginatedRegisteredModelVersionModelApiEnvelopeV1(items=[], metadata=paged(Page(0, 10), 0))

@@ -1,0 +1,1 @@
+"""Collaborators: people and organizations with a role of their own in a model API."""

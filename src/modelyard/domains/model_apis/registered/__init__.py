@@ -1,0 +1,1 @@
+"""What serves registered models: the registry's questions that only model APIs can answer."""

@@ -1,0 +1,1 @@
+"""Access tokens: what opens one model API to programs that have no account."""
