@@ -80,6 +80,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Positive,
         Meta(description="Calls of one version of a model API that may wait while all its replicas work."),
     ] = 256
+    async_prediction_max_bytes: Annotated[
+        Positive, Meta(description="Largest request for an asynchronous prediction.")
+    ] = 2**20
+    async_prediction_max_open: Annotated[
+        Positive, Meta(description="Asynchronous predictions of one model API that may wait or be made at a time.")
+    ] = 1000
+    async_prediction_seconds: Annotated[
+        Positive,
+        Meta(description="Time that an asynchronous prediction may take, unless its model API says otherwise."),
+    ] = 600
+    async_prediction_keep_seconds: Annotated[
+        Positive,
+        Meta(
+            description="Time for which results of asynchronous predictions are kept; as long they wait at most for"
+            " their model to run."
+        ),
+    ] = 7 * 86_400
+    model_record_max_bytes: Annotated[
+        Positive, Meta(description="Bytes that are kept of the body and of the answer of a recorded call.")
+    ] = 64 * 2**10
+    model_record_seconds: Annotated[
+        Positive, Meta(description="Time after which recorded calls are put into their dataset.")
+    ] = 60
+    model_record_spool_bytes: Annotated[
+        Positive,
+        Meta(description="Bytes of recorded calls that may wait for their dataset; the oldest are dropped first."),
+    ] = 2**30
     git_allowed_hosts: Annotated[
         tuple[str, ...],
         Meta(

@@ -54,8 +54,8 @@ async def notify(db: Executor, kind: str) -> None:
     await db.execute("SELECT pg_notify('work', $1)", kind)
 
 
-_CLAIMED = "RETURNING w.id AS work_id, w.kind, w.subject_id, w.lease_token AS token, w.attempts"
-_TAKE = (
+CLAIMED = "RETURNING w.id AS work_id, w.kind, w.subject_id, w.lease_token AS token, w.attempts"
+TAKE = (
     "lease_holder = $1, lease_token = gen_random_uuid()::text,"
     " lease_expires_at = now() + $2 * interval '1 second', attempts = w.attempts + 1"
 )
@@ -65,9 +65,9 @@ async def claim_oldest(db: Executor, holder: str, seconds: float, kind: str, lim
     """Leases the oldest waiting work of a kind, skipping what others are claiming."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3"
+        f"UPDATE work w SET {TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3"
         " AND lease_token IS NULL AND available_at <= now() ORDER BY available_at, id LIMIT $4"
-        f" FOR UPDATE SKIP LOCKED) {_CLAIMED}",
+        f" FOR UPDATE SKIP LOCKED) {CLAIMED}",
         holder, seconds, kind, limit,
     )  # fmt: skip
 
@@ -86,9 +86,9 @@ async def claim_admitted(db: Executor, holder: str, seconds: float, kind: str) -
     """Leases the waiting work of a kind whose resources this holder has admitted."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT q.id FROM work q JOIN executions e"
+        f"UPDATE work w SET {TAKE} WHERE w.id IN (SELECT q.id FROM work q JOIN executions e"
         " ON e.id = q.subject_id WHERE q.kind = $3 AND e.node = $1 AND q.lease_token IS NULL"
-        f" AND q.available_at <= now() FOR UPDATE OF q SKIP LOCKED) {_CLAIMED}",
+        f" AND q.available_at <= now() FOR UPDATE OF q SKIP LOCKED) {CLAIMED}",
         holder, seconds, kind,
     )  # fmt: skip
 
@@ -97,7 +97,7 @@ async def reclaim_own(db: Executor, holder: str, seconds: float) -> list[Lease]:
     """Takes over all leases of this holder's earlier life, under new tokens."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.lease_holder = $1 {_CLAIMED}",
+        f"UPDATE work w SET {TAKE} WHERE w.lease_holder = $1 {CLAIMED}",
         holder, seconds,
     )  # fmt: skip
 

@@ -153,4 +153,5 @@ CREATE TABLE async_predictions (
     ended_at     timestamptz
 );
 CREATE INDEX async_predictions_ended ON async_predictions (ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX async_predictions_open ON async_predictions (model_api_id) WHERE ended_at IS NULL;
+CREATE INDEX async_predictions_open ON async_predictions (model_api_id, id) WHERE ended_at IS NULL;
+CREATE INDEX async_predictions_processing ON async_predictions (model_api_id) WHERE status = 'Processing';

@@ -11,6 +11,7 @@ from modelyard.domains.datasets.access import (
     snapshot_of,
     snapshot_with,
 )
+from modelyard.domains.datasets.files.writing import OverQuota, put_files
 from modelyard.domains.datasets.mounts.again import check_data_of
 from modelyard.domains.datasets.mounts.keeping import keep_data_of_run, release_data_of_run
 from modelyard.domains.datasets.mounts.layout import Layout, MountedFolder
@@ -18,6 +19,7 @@ from modelyard.domains.datasets.mounts.named import WantedMount
 from modelyard.domains.datasets.mounts.queries import Mount, mounts_of, snapshots_seen_by
 from modelyard.domains.datasets.mounts.service import DatasetMounter
 from modelyard.domains.datasets.queries import Dataset, Snapshot, readable_among
+from modelyard.domains.datasets.service import ensure as ensure_dataset
 from modelyard.domains.datasets.snapshots.work import dataset_kinds
 from modelyard.domains.datasets.storage import Storage
 
@@ -28,6 +30,7 @@ __all__ = [
     "Layout",
     "Mount",
     "MountedFolder",
+    "OverQuota",
     "Snapshot",
     "SnapshotAccess",
     "Storage",
@@ -37,8 +40,10 @@ __all__ = [
     "dataset_in_project",
     "dataset_kinds",
     "dataset_with",
+    "ensure_dataset",
     "keep_data_of_run",
     "mounts_of",
+    "put_files",
     "readable_among",
     "release_data_of_run",
     "snapshot_by_id",

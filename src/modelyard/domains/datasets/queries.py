@@ -78,6 +78,14 @@ class NewDataset(msgspec.Struct, frozen=True, kw_only=True):
     fill_from: str | None = None
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A dataset that is not deleted, its project, and its name there."""
+
+    id: str
+    project_id: str
+    name: str
+
+
 class DatasetFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which of the datasets that somebody sees are asked for: of some projects, or of all (None) but some."""
 
@@ -124,6 +132,22 @@ async def find_in_project(db: Executor, caller: Caller, project_id: str, referen
         f" AND (d.project_id = $4 OR {shared}))) ORDER BY d.id = $3 DESC, d.project_id = $4 DESC, d.id LIMIT 1",
         caller.id, caller.is_admin, reference, project_id,
     )  # fmt: skip
+
+
+async def find_place(db: Executor, dataset_id: str) -> Place | None:
+    """Where a dataset is, whoever may see it; None when it is deleted."""
+    return await db.row(
+        Place, "SELECT id, project_id, name FROM datasets WHERE id = $1 AND deleted_at IS NULL", dataset_id
+    )
+
+
+async def find_named(db: Executor, project_id: str, name: str) -> str | None:
+    """The id of the dataset of a project that has this name, whoever may see it."""
+    found: str | None = await db.value(
+        "SELECT id FROM datasets WHERE project_id = $1 AND lower(name) = lower($2) AND deleted_at IS NULL",
+        project_id, name,
+    )  # fmt: skip
+    return found
 
 
 async def readable_among(db: Executor, caller: Caller, dataset_ids: list[str]) -> set[str]:

@@ -11,7 +11,7 @@ from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller, DatasetRole
 from modelyard.engines.blobs import Vanished
 from modelyard.kit import events, work
-from modelyard.kit.db import Transaction
+from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
 from modelyard.kit.ids import new_id
 
@@ -79,6 +79,29 @@ async def create(
     if source is not None:
         await work.enqueue(tx, FILL, new.id)
     return await current(tx, caller, new.id)
+
+
+async def ensure(
+    db: Database, creator_id: str, project_id: str, name: str, description: str, roles: dict[str, DatasetRole]
+) -> str:
+    """The dataset of a project that has this name; its id.
+
+    When it is missing the platform makes it, for its creator as an owner and with these roles.
+    """
+    while True:
+        if found := await queries.find_named(db, project_id, name):
+            return found
+        new = NewDataset(
+            id=new_id(), project_id=project_id, name=name, description=description, creator_id=creator_id
+        )
+        async with db.transaction() as tx:
+            if await queries.add_dataset(tx, new):
+                roles = roles | {creator_id: DatasetRole.OWNER}
+                await grants.put_grants(tx, new.id, roles)
+                await events.record(
+                    tx, None, "dataset.created", "dataset", new.id, project_id=project_id, name=name,
+                    roles={one: role.value for one, role in roles.items()},
+                )  # fmt: skip
 
 
 async def _hold(storage: Storage, dataset_id: str, source: Snapshot) -> str:

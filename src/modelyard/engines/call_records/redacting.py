@@ -13,12 +13,13 @@ class Redaction:
     """Which fields are left out, wherever they stand.
 
     `names` are those of the model's parameters or columns in their order: values that are given by position are
-    known by them. `in_rows` says that a list of lists is rows of them (an MLflow model), and not the arguments
-    themselves (a function).
+    known by them, and all left out where there are none. `in_rows` says that a list of lists is rows of them (an
+    MLflow model), and not the arguments themselves (a function).
     """
 
     def __init__(self, fields: Sequence[str], names: Sequence[str] = (), *, in_rows: bool = False) -> None:
         self._fields = frozenset(fields)
+        self._has_names = bool(names)
         self._places = [place for place, name in enumerate(names) if name in self._fields]
         self._in_rows = in_rows
 
@@ -31,7 +32,7 @@ class Redaction:
             if isinstance(value, dict):
                 for key in _POSITIONAL:
                     if isinstance(value.get(key), list):
-                        self._by_position(value[key])
+                        value[key] = self._by_position(value[key])
             return json.dumps(self._walked(value), ensure_ascii=False, separators=(",", ":"))
         except (ValueError, RecursionError):
             return None
@@ -50,9 +51,14 @@ class Redaction:
         if isinstance(columns, list) and isinstance(rows, list):
             _leave_out([place for place, name in enumerate(columns) if _is_in(name, self._fields)], rows)
 
-    def _by_position(self, values: list[Any]) -> None:
+    def _by_position(self, values: list[Any]) -> list[Any] | str:
+        if values and all(isinstance(one, dict) for one in values):
+            return values  # records have names
+        if not self._has_names:
+            return REDACTED
         rows = self._in_rows and any(isinstance(one, list) for one in values)
         _leave_out(self._places, values if rows else [values])
+        return values
 
 
 def _leave_out(places: list[int], rows: list[Any]) -> None:

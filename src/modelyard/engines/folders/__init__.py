@@ -107,6 +107,13 @@ class LiveFolder(Protocol):
         """Removes a file, or a folder with all below it, at once; raises NotFound."""
         ...
 
+    def put(self, files: Mapping[SafePath, Path]) -> Extent:
+        """Puts copies of files that lie elsewhere at these paths, each instead of any file there, and at once.
+
+        Raises BadRequest where something else than a file, or than a folder on the way, is in the way.
+        """
+        ...
+
     def fingerprint(self, *, quiet: bool) -> Key:
         """The root that a tree of all known files would have; nothing is stored."""
         ...

@@ -2,25 +2,26 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelyard.engines.blobs import BlobStore, Key, Missing, Reading, Vanished
 from modelyard.engines.blobs.packs import fsync_folder
 from modelyard.engines.folders import Extent, Taken, queries
-from modelyard.engines.folders.cloning import clone
+from modelyard.engines.folders.cloning import clone, durable_copy
 from modelyard.engines.folders.looking import differences
 from modelyard.engines.folders.making import Sibling, make, remove
 from modelyard.engines.folders.opening import below
 from modelyard.engines.folders.taking import Hashing, chosen, grown
 from modelyard.engines.folders.walking import found_at, walk
 from modelyard.engines.trees import Entry, reading
-from modelyard.kit.errors import NotFound, Unavailable
+from modelyard.kit.errors import BadRequest, NotFound, Unavailable
 from modelyard.kit.ids import new_id
 from modelyard.kit.open_file import OpenFile
 from modelyard.kit.safe_path import SafePath
@@ -176,6 +177,21 @@ class LocalLiveFolder:
         else:
             doomed.unlink(missing_ok=True)
         return extent
+
+    def put(self, files: Mapping[SafePath, Path]) -> Extent:
+        """Puts copies of files that lie elsewhere at these paths, each instead of any file there, and at once."""
+        with self.locked(), below(self.root) as opened:
+            for path, source in files.items():
+                copy = self.staging / f"{_mark(path)}.put"  # what a crash has left is written over
+                try:
+                    durable_copy(source, copy)
+                    opened.bring(copy, path)
+                except OSError as error:
+                    copy.unlink(missing_ok=True)
+                    if error.errno in {errno.ENOTDIR, errno.ELOOP, errno.EISDIR}:
+                        raise BadRequest(f"Something in the dataset is in the way of {path}; move it.") from None
+                    raise
+            return self.note(files)
 
     def fingerprint(self, *, quiet: bool) -> Key:
         """The root that a tree of all known files would have; nothing is stored."""
@@ -348,3 +364,8 @@ class LocalLiveFolder:
     def _index(self) -> Iterator[sqlite3.Connection]:
         with closing(queries.open_index(self._place / "index.sqlite")) as index:
             yield index
+
+
+def _mark(path: str) -> str:
+    """A name for what belongs to a path, in the form of an id."""
+    return hashlib.sha256(path.encode()).hexdigest()[:24]

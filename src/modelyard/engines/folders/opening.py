@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,6 +43,21 @@ class Below:
         """Moves whatever is at a path, links too, to a place outside; raises OSError."""
         folder, name = self._split(path)
         os.rename(name, target, src_dir_fd=folder)
+
+    def bring(self, source: Path, path: str) -> None:
+        """Moves a file from a place outside to a path, instead of any file there, and has that outlive a crash.
+
+        Folders on the way are made where they are missing. Raises OSError.
+        """
+        *parts, name = path.split("/")
+        for depth, part in enumerate(parts):
+            above = self._folder(parts[:depth])
+            with suppress(FileExistsError):
+                os.mkdir(part, 0o755, dir_fd=above)
+                os.fsync(above)
+        folder = self._folder(parts)
+        os.rename(source, name, dst_dir_fd=folder)
+        os.fsync(folder)
 
     def close(self) -> None:
         """Closes every folder."""

@@ -14,6 +14,7 @@ from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller
 from modelyard.engines.blobs import Missing
 from modelyard.engines.folders import LiveFolder
+from modelyard.engines.uploads import Quota
 from modelyard.kit import events
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound, Unavailable
@@ -101,6 +102,20 @@ async def usage(db: Database, storage: Storage, dataset_id: str) -> Usage:
             storage.project_quota_bytes if found.project_quota_bytes is None else found.project_quota_bytes
         ),
     )
+
+
+async def tightest_quota(db: Database, storage: Storage, dataset_id: str, name: str) -> Quota | None:
+    """Of the quotas of a dataset and its project the one that leaves the least room."""
+    used = await usage(db, storage, dataset_id)
+    quotas = [
+        Quota(whose, limit, size)
+        for whose, limit, size in (
+            (f"the dataset {name}", used.quota_bytes, used.size_bytes),
+            ("the project's datasets", used.project_quota_bytes, used.project_size_bytes),
+        )
+        if limit is not None
+    ]
+    return min(quotas, key=lambda quota: quota.room_bytes, default=None)
 
 
 async def set_quota(tx: Transaction, caller: Caller, dataset: Dataset, size: int | None) -> None:

@@ -9,8 +9,7 @@ import structlog
 
 from modelyard.domains.datasets.access import DatasetAccess
 from modelyard.domains.datasets.files.queries import set_extent
-from modelyard.domains.datasets.files.service import usage
-from modelyard.domains.datasets.queries import Dataset
+from modelyard.domains.datasets.files.service import tightest_quota
 from modelyard.domains.datasets.storage import Storage, live_folder
 from modelyard.domains.datasets.uploads import queries
 from modelyard.domains.datasets.uploads.queries import LiveDataset
@@ -22,7 +21,6 @@ from modelyard.engines.uploads import (
     Chunk,
     Collision,
     Landed,
-    Quota,
     SentFile,
     Settle,
     UploadSessions,
@@ -47,7 +45,10 @@ class DatasetUploads:
     async def start(self, db: Database, access: DatasetAccess, collision: Collision) -> str:
         """Begins an upload; its key."""
         dataset, caller = access.dataset, access.caller
-        live, quota = await live_folder(db, self._storage, dataset.id), await self._quota(db, dataset)
+        live, quota = (
+            await live_folder(db, self._storage, dataset.id),
+            await tightest_quota(db, self._storage, dataset.id, dataset.name),
+        )
         key = await asyncio.to_thread(self._sessions.start, live, caller.id, collision, quota)
         async with db.transaction() as tx:
             await events.record(
@@ -83,7 +84,10 @@ class DatasetUploads:
     async def end(self, db: Database, access: DatasetAccess, key: str, target: SafePath) -> Landed:
         """Puts everything that was received into the live files; once more, it says again what it was."""
         dataset, caller = access.dataset, access.caller
-        live, quota = await live_folder(db, self._storage, dataset.id), await self._quota(db, dataset)
+        live, quota = (
+            await live_folder(db, self._storage, dataset.id),
+            await tightest_quota(db, self._storage, dataset.id, dataset.name),
+        )
         settle = _settling(db, LiveDataset(dataset.id, dataset.project_id), caller)
         landed = await apart(lambda: self._sessions.end(live, caller.id, key, target, quota, settle))
         self._clear_soon(live)
@@ -116,19 +120,6 @@ class DatasetUploads:
 
     def _recover(self, dataset_id: str, settle: Settle) -> None:
         self._sessions.recover(self._storage.folders.live(dataset_id), settle)
-
-    async def _quota(self, db: Database, dataset: Dataset) -> Quota | None:
-        """The limit that leaves the least room."""
-        used = await usage(db, self._storage, dataset.id)
-        quotas = [
-            Quota(whose, limit, size)
-            for whose, limit, size in (
-                (f"the dataset {dataset.name}", used.quota_bytes, used.size_bytes),
-                ("the project's datasets", used.project_quota_bytes, used.project_size_bytes),
-            )
-            if limit is not None
-        ]
-        return min(quotas, key=lambda quota: quota.room_bytes, default=None)
 
 
 def _settling(db: Database, dataset: LiveDataset, actor: Actor | None) -> Settle:

@@ -20,12 +20,16 @@ class VersionSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """What the replicas of a version said of how it is called; see engines.serving.Description."""
+    """What the replicas of a version said of how it is called; see engines.serving.Description.
+
+    `input_names` has the names of `inputs` in their order, which the database does not keep.
+    """
 
     concurrency: int = 1
     max_batch_size: int = 1
     pure: bool = False
     inputs: dict[str, Any] = {}
+    input_names: list[str] = []
     example: Any = None
 
 
