@@ -45,9 +45,13 @@ from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.model_apis import NAMES_BELOW as MODEL_API_NAMES_BELOW
 from modelyard.domains.model_apis import routes as model_apis
 from modelyard.domains.model_apis.calls.app import ModelCalls
+from modelyard.domains.model_apis.calls.recorded import Recorder
 from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.collaborators import routes as model_api_collaborators
 from modelyard.domains.model_apis.logs import routes as model_api_logs
+from modelyard.domains.model_apis.predictions import routes as async_predictions
+from modelyard.domains.model_apis.predictions.service import PredictionLimits
+from modelyard.domains.model_apis.recording import routes as model_api_recording
 from modelyard.domains.model_apis.registered import routes as model_apis_of_models
 from modelyard.domains.model_apis.tokens import routes as model_api_tokens
 from modelyard.domains.model_apis.variables import routes as model_api_variables
@@ -99,6 +103,7 @@ from modelyard.kit.migrations import migrate
 from modelyard.kit.operation import operations_of
 from modelyard.kit.paging import page_of_ten
 from modelyard.mailing import is_mailing
+from modelyard.model_calls import call_recorder, prediction_limits
 from modelyard.settings import Settings
 
 COPIES_AT_ONCE = 2
@@ -118,6 +123,8 @@ HELD: dict[str, type] = {
     "storage": Storage,
     "tracker": Tracker,
     "router": Router,
+    "recorder": Recorder,
+    "prediction_limits": PredictionLimits,
 }
 
 OPERATIONS = operations_of(
@@ -170,6 +177,8 @@ OPERATIONS = operations_of(
     model_api_volumes,
     model_api_logs,
     model_apis_of_models,
+    async_predictions,
+    model_api_recording,
     audit_trail,
     experiments,
     tracking_files,
@@ -226,15 +235,20 @@ def _opened(settings: Settings, dsn: str) -> Any:
         app.state.vault = Vault.open(settings.home_path / "secret.key")
         app.state.db = await connect(dsn, max_size=settings.database_pool_size)
         app.state.router = Router(app.state.db, dsn, LocalEndpoints(), settings.model_queue_size)
+        app.state.recorder = call_recorder(app.state.db, settings)
+        app.state.prediction_limits = prediction_limits(settings)
         try:
             await _fill(app.state.db, app.state.git, app.state.vault, settings)
             # Beside the first requests: it may have to wait for somebody who uses a dataset.
             recovering = asyncio.create_task(app.state.dataset_uploads.recover(app.state.db))
             listening = asyncio.create_task(app.state.router.listen())
+            recording = asyncio.create_task(app.state.recorder.run())
             yield
             recovering.cancel()
             listening.cancel()
+            recording.cancel()
         finally:
+            await app.state.recorder.close()
             await app.state.router.close()
             await app.state.tracker.close()
             await app.state.db.close()

@@ -16,6 +16,9 @@ from modelyard.domains.hardware_tiers import Node, register_node
 from modelyard.domains.jobs.fetching import CodeFetcher
 from modelyard.domains.jobs.run import Tools
 from modelyard.domains.jobs.work import JobWork
+from modelyard.domains.model_apis.calls.routing import Router
+from modelyard.domains.model_apis.predictions.work import PredictionWork
+from modelyard.domains.model_apis.recording.work import RecordingWork
 from modelyard.domains.model_apis.serving.tools import ServingTools
 from modelyard.domains.model_apis.serving.work import ServingWork
 from modelyard.domains.notifications import mail_kinds
@@ -26,6 +29,7 @@ from modelyard.engines.compute.sandbox import interpreter_mounts
 from modelyard.engines.git.local import LocalGitStore
 from modelyard.engines.logs.local import LocalLogStore
 from modelyard.engines.serving.local import LocalServing
+from modelyard.engines.serving.pool import LocalEndpoints
 from modelyard.engines.tracker.artifacts import ArtifactFiles
 from modelyard.engines.tracker.place import TrackerPlace
 from modelyard.git_hosting import address_rules, git_remotes
@@ -35,6 +39,7 @@ from modelyard.kit.errors import Unavailable
 from modelyard.kit.migrations import is_current
 from modelyard.kit.work import Worker
 from modelyard.mailing import mailer
+from modelyard.model_calls import call_recorder, prediction_limits, spool_folder
 from modelyard.process import DATABASE_DSN, fail, log_to_home, stop_event
 from modelyard.settings import Settings, load_settings
 
@@ -74,13 +79,24 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     serving = ServingWork(_serving_tools(settings, tools, node))
     kinds = [JobWork(tools, node).kind, serving.kind, build_kind(db, builder), *dataset_kinds(db, storage)]
     kinds += mail_kinds(db, mailer(settings))
+    router = Router(db, dsn, LocalEndpoints(), settings.model_queue_size)
+    recorder = call_recorder(db, settings)
+    predictions = PredictionWork(
+        db, router, recorder, prediction_limits(settings), settings.async_prediction_seconds
+    )
+    kinds += [*predictions.kinds, RecordingWork(db, storage, spool_folder(settings)).kind]
     worker = Worker(db, dsn, node.name, kinds)
-    registering = asyncio.create_task(_keep_registered(db, node))
+    beside = [
+        asyncio.create_task(living) for living in (_keep_registered(db, node), router.listen(), recorder.run())
+    ]
     log.info("running", node=node.name, cores=node.cores, isolated=compute.isolated)
     try:
         await worker.run(stop)
     finally:
-        registering.cancel()
+        for living in beside:
+            living.cancel()
+        await router.close()
+        await recorder.close()
         await db.close()
 
 

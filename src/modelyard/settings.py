@@ -93,8 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     async_prediction_keep_seconds: Annotated[
         Positive,
         Meta(
-            description="Time for which results of asynchronous predictions are kept; as long they wait at most for"
-            " their model to run."
+            description="Time for which results of asynchronous predictions are kept; so long at most predictions"
+            " wait for their model to run."
         ),
     ] = 7 * 86_400
     model_record_max_bytes: Annotated[

@@ -76,8 +76,8 @@ async def claim_named(db: Executor, holder: str, seconds: float, kind: str, subj
     """Leases the waiting work of a kind on these subjects, skipping what others are claiming."""
     return await db.rows(
         Lease,
-        f"UPDATE work w SET {_TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3 AND subject_id = ANY($4)"
-        f" AND lease_token IS NULL AND available_at <= now() FOR UPDATE SKIP LOCKED) {_CLAIMED}",
+        f"UPDATE work w SET {TAKE} WHERE w.id IN (SELECT id FROM work WHERE kind = $3 AND subject_id = ANY($4)"
+        f" AND lease_token IS NULL AND available_at <= now() FOR UPDATE SKIP LOCKED) {CLAIMED}",
         holder, seconds, kind, subject_ids,
     )  # fmt: skip
 

@@ -250,8 +250,11 @@ async def touch(tx: Transaction, model_api_id: str) -> None:
 
 
 async def announce(db: Executor, model_api_id: str) -> None:
-    """Tells whoever routes calls that something about a model API's routes has changed, on commit."""
-    await db.execute("SELECT pg_notify($1, $2)", CHANNEL, model_api_id)
+    """Tells whoever routes calls that something about a model API's routes has changed, on commit.
+
+    Runners, too: predictions may be waiting for a version that runs now.
+    """
+    await db.execute("SELECT pg_notify($1, $2), pg_notify('work', $1)", CHANNEL, model_api_id)
 
 
 async def add_variables(tx: Transaction, model_api_id: str, sealed: dict[str, bytes]) -> None:

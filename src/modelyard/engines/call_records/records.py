@@ -1,7 +1,7 @@
 """What is kept of a call, and the form of a segment.
 
-A segment is a sequence of MessagePack values, each after its length in bytes (u32, little-endian): first a Head, then
-one CallRecord a call. What a killed writer has left of a last value is passed over.
+A segment is a sequence of MessagePack values, each after its length in bytes (u32, little-endian): first a Head,
+then one CallRecord a call. What a killed writer has left of a last value is passed over.
 """
 
 import struct

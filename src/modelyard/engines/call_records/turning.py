@@ -1,4 +1,4 @@
-"""Has segments turned into Parquet files by a child process, which is gone afterwards with all that it has read."""
+"""Has segments turned into Parquet files by a child process, which is gone afterwards with all it has read."""
 
 import asyncio
 import contextlib

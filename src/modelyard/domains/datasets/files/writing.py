@@ -36,8 +36,8 @@ async def put_files(
     size, folders = await apart(lambda: _survey(live, files))
     if quota is not None and size > quota.room_bytes:
         raise OverQuota(
-            f"There is no room: the quota of {quota.whose} is {quota.limit_bytes:,} bytes. Remove files that are not"
-            " needed, or ask an administrator for a larger quota."
+            f"There is no room: the quota of {quota.whose} is {quota.limit_bytes:,} bytes. Remove files that are"
+            " not needed, or ask an administrator for a larger quota."
         )
     extent = await apart(lambda: live.put(files))
     async with db.transaction() as tx:

@@ -24,8 +24,8 @@ _COLUMNS = "id, model_api_id, status, parameters, result, error"
 async def add(tx: Transaction, prediction_id: str, model_api_id: str, parameters: bytes, most_open: int) -> bool:
     """Adds a prediction that waits to be made; False when so many of the model API are open already."""
     added = await tx.execute(
-        "INSERT INTO async_predictions (id, model_api_id, parameters) SELECT $1, $2, $3 WHERE $4 > (SELECT count(*)"
-        " FROM (SELECT FROM async_predictions WHERE model_api_id = $2 AND ended_at IS NULL LIMIT $4) already)",
+        "INSERT INTO async_predictions (id, model_api_id, parameters) SELECT $1, $2, $3 WHERE $4 > (SELECT"
+        " count(*) FROM (SELECT FROM async_predictions WHERE model_api_id = $2 AND ended_at IS NULL LIMIT $4) o)",
         prediction_id, model_api_id, parameters, most_open,
     )  # fmt: skip
     return added == 1

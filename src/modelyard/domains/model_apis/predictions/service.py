@@ -30,8 +30,8 @@ def check_async(routes: Routes) -> None:
     """Raises BadRequest for a model API that answers at once."""
     if not routes.is_async:
         raise BadRequest(
-            f"The model API {routes.name} is not asynchronous: call it at /models/{routes.model_api_id}/latest/model,"
-            " which answers with the result, or make a model API with isAsync."
+            f"The model API {routes.name} is not asynchronous: POST to /models/{routes.model_api_id}/latest/model"
+            " answers with the result at once. Asynchronous model APIs are made with isAsync."
         )
 
 
@@ -39,8 +39,8 @@ def check_size(size: int, limits: PredictionLimits) -> None:
     """Raises TooLarge for a request of so many bytes."""
     if size > limits.max_bytes:
         raise TooLarge(
-            f"The request has {size:,} bytes; predictions are made from at most {limits.max_bytes:,}. Send less, or"
-            " have the model read its input from a dataset."
+            f"The request has {size:,} bytes; predictions are made from at most {limits.max_bytes:,}. Send less,"
+            " or have the model read its input from a dataset."
         )
 
 

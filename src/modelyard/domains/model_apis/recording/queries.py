@@ -33,13 +33,13 @@ async def recorded_among(db: Executor, version_ids: list[str]) -> dict[str, Reco
     """Those of these versions that are known, by their ids."""
     rows = await db.rows(
         Recorded,
-        "SELECT v.id AS version_id, v.number, v.model_api_id, a.name AS model_api_name, a.created_by_id, v.project_id,"
-        " p.owner_id AS project_owner_id, o.kind = 'organization' AS project_is_of_organization,"
+        "SELECT v.id AS version_id, v.number, v.model_api_id, a.name AS model_api_name, a.created_by_id,"
+        " v.project_id, p.owner_id AS project_owner_id, o.kind = 'organization' AS project_is_of_organization,"
         " v.prediction_dataset_id AS dataset_id, v.created_by_id AS named_by_id, a.redacted_fields,"
         " v.source ->> 'type' = 'Registry' AS is_registry,"
         " ARRAY(SELECT jsonb_array_elements_text(v.interface -> 'input_names')) AS input_names"
-        " FROM model_api_versions v JOIN model_apis a ON a.id = v.model_api_id JOIN projects p ON p.id = v.project_id"
-        " JOIN users o ON o.id = p.owner_id WHERE v.id = ANY($1)",
+        " FROM model_api_versions v JOIN model_apis a ON a.id = v.model_api_id"
+        " JOIN projects p ON p.id = v.project_id JOIN users o ON o.id = p.owner_id WHERE v.id = ANY($1)",
         version_ids,
     )
     return {row.version_id: row for row in rows}
@@ -57,8 +57,8 @@ async def set_recording(tx: Transaction, model_api_id: str, share: float, fields
 
 # The last of the lines that speak of recording.
 _SAID = (
-    "SELECT line FROM model_api_log_lines WHERE version_id = $1 AND kind = 'deployment' AND line LIKE 'Calls are %'"
-    " ORDER BY time_ns DESC LIMIT 1"
+    "SELECT line FROM model_api_log_lines WHERE version_id = $1 AND kind = 'deployment'"
+    " AND line LIKE 'Calls are %' ORDER BY time_ns DESC LIMIT 1"
 )
 
 

@@ -11,7 +11,7 @@ from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import NotFound
 
 DATASET = "prediction_data"
-_ABOUT = "Recorded calls of the model APIs of this project, as Parquet files by model API, version number and day in UTC."
+_ABOUT = "Recorded calls of this project's model APIs: Parquet files by model API, version number and day in UTC."
 
 
 async def set_recording(

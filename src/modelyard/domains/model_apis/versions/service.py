@@ -6,6 +6,7 @@ import re
 import msgspec
 
 from modelyard.domains import environments
+from modelyard.domains.datasets import dataset_by_id
 from modelyard.domains.model_apis import queries as model_apis
 from modelyard.domains.model_apis.queries import ModelApi
 from modelyard.domains.model_apis.versions import lifecycle, queries
@@ -41,6 +42,7 @@ async def prepare(
 
     Raises BadRequest for what cannot be used, NotFound and Forbidden for a registered model out of reach.
     """
+    await _check_prediction_dataset(db, caller, wanted.prediction_dataset_resource_id)
     choosing = environments.environment_for_job(
         db, caller, wanted.environment_id or environment_id, None, restricted=project.is_restricted
     )
@@ -62,7 +64,7 @@ async def prepare(
         log_http_request_response=wanted.log_http_request_response,
         monitoring_enabled=wanted.monitoring_enabled,
         record_invocation=bool(wanted.record_invocation),
-        prediction_dataset_id=wanted.prediction_dataset_resource_id,
+        prediction_dataset_id=wanted.prediction_dataset_resource_id or None,
         provenance_checkpoint_id=wanted.provenance_checkpoint_id,
         is_wanted=wanted.should_deploy is not False,
         created_by_id=caller.id,
@@ -136,6 +138,16 @@ async def set_production(
         tx, caller, "modelApi.promoted" if is_production else "modelApi.demoted", "modelApi", model_api.id,
         project_id=model_api.project_id, version=version.number, before={"version": before},
     )  # fmt: skip
+
+
+async def _check_prediction_dataset(db: Database, caller: Caller, dataset_id: str | None) -> None:
+    """Raises BadRequest for an unknown dataset, Forbidden for one that the caller may not write to."""
+    if not dataset_id:
+        return
+    try:
+        await dataset_by_id(db, caller, dataset_id, Right.UPDATE_DATASET_RW_V2)
+    except NotFound as missing:
+        raise BadRequest(f"predictionDatasetResourceId: {missing.message}") from None
 
 
 async def _commit(db: Database, git: GitStore, project: Project, commit_id: str | None) -> str:
