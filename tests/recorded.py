@@ -10,13 +10,15 @@ CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 # A chunk of an upload changes nothing of its dataset before the upload is ended, which is recorded. What is logged
 # to a run is the tracker's record by itself; its beginning is an event.
 # What somebody has read of their own feed is not for others to know. Whether a version can come into a stage is
-# asked with a body, and only asked.
+# asked with a body, and only asked. A prediction is a call of a model: calls are measured and may be put on record,
+# but changes of what is served would not be found among them.
 CHANGES_NOTHING = re.compile(
     r"/v4/datasetrw/datasets/[^/]+/snapshot/file"
     r"|(/mlflow)?/(ajax-)?api/[23]\.0/mlflow/(runs/(?!create)|(experiments|registered-models|model-versions)/search"
     r"|registered-models/get-latest|logged-models|traces|datasets|scorers|upload-artifact).*"
     r"|(/mlflow)?/(ajax-)?api/2\.0/mlflow-artifacts/.*|/mlflow/projects/[^/]+/[^/]+/api/2\.0/mlflow/experiments/search"
     r"|/mlflow/graphql|/v1/traces|/v4/notifications/([^/]+/read|readAll)"
+    r"|/api/modelApis/async/v1/[^/]+"
     r"|/api/registeredmodels/[^/]+/[^/]+/versions/[^/]+/stages/validate"
 )
 
