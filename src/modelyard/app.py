@@ -43,6 +43,7 @@ from modelyard.domains.jobs import defaults as job_defaults
 from modelyard.domains.jobs import legacy as jobs_legacy
 from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.model_apis import NAMES_BELOW as MODEL_API_NAMES_BELOW
+from modelyard.domains.model_apis import legacy as model_apis_legacy
 from modelyard.domains.model_apis import routes as model_apis
 from modelyard.domains.model_apis.calls.app import ModelCalls
 from modelyard.domains.model_apis.calls.recorded import Recorder
@@ -179,6 +180,7 @@ OPERATIONS = operations_of(
     model_apis_of_models,
     async_predictions,
     model_api_recording,
+    model_apis_legacy,
     audit_trail,
     experiments,
     tracking_files,

@@ -271,6 +271,10 @@ fixed("getProjectModelVersionStages", "GET", STAGES)
 fixed("getModelVersionLineage", "GET", f"{BY_JOB}/lineage")
 fixed("reproduceModelVersion", "POST", f"{BY_JOB}/reproductions")
 fixed("getModelVersionReproduction", "GET", BY_JOB + "/reproductions/{w.reproduction}")
+fixed("listModels", "GET", "/v1/projects/{w.name}/models")
+fixed("getEndpointState", "GET", "/v1/{w.name}/endpoint/state")
+fixed("publishEndpoint", "POST", "/v1/{w.name}/endpoint/publishRelease",
+      json={"bindingDefinition": {"file": "main.py", "function": "predict"}})  # fmt: skip
 fixed("commitArchive", "POST", "/v4/projects/{w.project}/commits", content=tar(("a.txt", b"a")))
 
 
@@ -438,6 +442,12 @@ async def _create_model_api(world: World, _: Person) -> Request:
     body = {"name": _named("m"), "description": "", "environmentId": world.environment, "isAsync": False}
     body |= {"strictNodeAntiAffinity": False, "environmentVariables": [], "version": version}
     return "POST", "/api/modelServing/v1/modelApis", {"json": body}
+
+
+@fresh("publishModel")
+async def _publish_model(world: World, _: Person) -> Request:
+    body = {"projectId": world.project, "name": _named("m"), "file": "main.py", "function": "predict"}
+    return "POST", "/v1/models", {"json": body | {"environmentId": world.environment}}
 
 
 @fresh("setProjectModelVersionStages")

@@ -183,6 +183,16 @@ async def find_visible(db: Executor, caller: Caller, model_api_id: str) -> Model
     return None if found is None else msgspec.convert(found, ModelApi)
 
 
+async def find_project_endpoint(db: Executor, caller: Caller, project_id: str) -> ModelApi | None:
+    """The endpoint of a project, if there is one and the caller may know of it."""
+    found = await db.value(
+        f"SELECT to_jsonb(a) FROM (SELECT {_COLUMNS} FROM {_SOURCE}"
+        f" WHERE a.project_id = $3 AND a.is_project_endpoint AND {_VISIBLE}) a",
+        caller.id, caller.is_admin, project_id,
+    )  # fmt: skip
+    return None if found is None else msgspec.convert(found, ModelApi)
+
+
 async def list_visible(db: Executor, caller: Caller, wanted: ModelApiFilter) -> Listed[ModelApi]:
     """One page of the model APIs that the caller may know of and that are asked for.
 
@@ -212,10 +222,13 @@ async def list_visible(db: Executor, caller: Caller, wanted: ModelApiFilter) -> 
 
 
 async def add_model_api(tx: Transaction, new: NewModelApi) -> None:
-    """Adds a model API without versions."""
+    """Adds a model API without versions; raises BadRequest for a second endpoint of a project."""
     values = msgspec.structs.asdict(new) | {"health_check": msgspec.to_builtins(new.health_check)}
     marks = ", ".join(f"${place}" for place in range(1, len(values) + 1))
-    await tx.execute(f"INSERT INTO model_apis ({', '.join(values)}) VALUES ({marks})", *values.values())
+    try:
+        await tx.execute(f"INSERT INTO model_apis ({', '.join(values)}) VALUES ({marks})", *values.values())
+    except asyncpg.UniqueViolationError:
+        raise BadRequest("This project's endpoint has just been published by somebody else; try again.") from None
 
 
 async def change_settings(tx: Transaction, model_api_id: str, settings: Settings) -> None:

@@ -2,6 +2,8 @@
 
 import re
 
+import msgspec
+
 from modelyard.domains import environments, hardware_tiers
 from modelyard.domains.model_apis import queries
 from modelyard.domains.model_apis.queries import HealthCheck, ModelApi, NewModelApi, Settings
@@ -30,7 +32,14 @@ _NO_VARIABLES = re.compile(r"(MODELYARD|LD)_|PYTHONPATH$|PYTHONHOME$", re.IGNORE
 
 
 async def create(
-    db: Database, git: GitStore, vault: Vault, caller: Caller, project: Project, wanted: ModelApiCreationRequest
+    db: Database,
+    git: GitStore,
+    vault: Vault,
+    caller: Caller,
+    project: Project,
+    wanted: ModelApiCreationRequest,
+    *,
+    is_project_endpoint: bool = False,
 ) -> str:
     """Makes a model API and its first version; the id of the model API.
 
@@ -43,6 +52,8 @@ async def create(
         db, git, caller, project, wanted.version, model_api_id=model_api_id, environment_id=wanted.environment_id
     )
     new = _new(caller, project, wanted, model_api_id, tier.id)
+    if is_project_endpoint:
+        new = msgspec.structs.replace(new, is_project_endpoint=True)
     sealed = seal_variables(vault, wanted.environment_variables)
     attached = await volumes.prepared(db, caller, project.id, wanted.volumes or [])
     async with db.transaction() as tx:
