@@ -1,5 +1,6 @@
 """From the names that people type to what the server has; each raises CommandError for what is not there."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -7,6 +8,8 @@ from modelyard.cli.connection import CommandError, Refused, Server
 from modelyard.kit.ids import is_id
 
 Found = dict[str, Any]
+
+MODEL_APIS = "/api/modelServing/v1/modelApis"
 
 _REFERENCES = {"branch": "Branch", "tag": "Tag", "commit": "Commit"}
 
@@ -146,6 +149,42 @@ def _dataset_with_id(server: Server, dataset_id: str) -> Found | None:
         raise
     there = datasets(server, projectIdsToInclude=found["projectId"], includeArchivedProjects=True)
     return next((one for one in there if one["id"] == dataset_id), None)
+
+
+def model_apis(server: Server, name: str, project_id: str | None = None) -> list[Found]:
+    """The model APIs of this name, whatever its case, that one may see; of one project if it is given."""
+    asked = {"name": f"^{re.escape(name)}$", "projectId": project_id}
+    return [one for one in server.pages(MODEL_APIS, "items", **asked) if _same(one["name"], name)]
+
+
+def find_model_api(server: Server, wanted: str, project: str | None = None) -> Found:
+    """A model API by id or name, of one project if it is given."""
+    if is_id(wanted):
+        try:
+            found: Found = server.get(f"{MODEL_APIS}/{wanted}")
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+        else:
+            return found
+    project_id = find_project(server, project)["id"] if project is not None else None
+    return _one(model_apis(server, wanted, project_id), wanted, "model API", where=" that you may see")
+
+
+def api_versions(server: Server, model_api: Found) -> list[Found]:
+    """The versions of a model API, newest first."""
+    found: list[Found] = server.get(f"{MODEL_APIS}/{model_api['id']}/versions")
+    return found
+
+
+def find_api_version(server: Server, model_api: Found, number: int | None) -> Found:
+    """A version of a model API by its number; the newest without one."""
+    versions = api_versions(server, model_api)
+    found = [one for one in versions if number in {None, one["number"]}]
+    if not found:
+        known = ", ".join(str(one["number"]) for one in reversed(versions))
+        raise CommandError(f"The model API {model_api['name']} has no version {number}; there are: {known}.")
+    return found[0]
 
 
 def reference(text: str | None) -> Found | None:

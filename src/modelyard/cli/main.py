@@ -14,7 +14,11 @@ from modelyard.cli import (
     files,
     git_credentials,
     jobs,
+    model_apis,
+    model_calls,
+    model_logs,
     model_reviews,
+    model_serving,
     models,
     notifications,
     organizations,
@@ -46,7 +50,8 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(projects.app, name="project")
 app.add_typer(datasets.app, name="datasets")
-models.app.add_typer(model_reviews.app)
+for commands in (model_serving, model_calls, model_apis, model_logs, model_reviews):
+    models.app.add_typer(commands.app)
 app.add_typer(models.app, name="models")
 app.add_typer(organizations.app, name="org")
 app.add_typer(git_credentials.app, name="git-credential")

@@ -11,7 +11,7 @@ from modelyard.cli.finding import Found, find_project, full_name
 from modelyard.cli.options import Json
 from modelyard.cli.output import as_json, brief, fields, moment, say, table
 
-app = typer.Typer(no_args_is_help=True, help="Registered models and their versions.")
+app = typer.Typer(no_args_is_help=True, help="Registered models, and model APIs that serve them.")
 
 MODELS = "/api/registeredmodels/v1"
 TRACKING = "/api/2.0/mlflow"
@@ -69,20 +69,6 @@ def show(
         fields(_version_fields(found))
 
 
-@app.command("versions")
-def versions(model: ModelName, json: Json = False) -> None:
-    """List the versions of a model, newest first."""
-    found = list(Server.find().pages(f"{at(model)}/versions", "items"))
-    if json:
-        as_json(found)
-        return
-    rows = (
-        [str(one["modelVersion"]), moment(one["createdAt"]), one["ownerUsername"], one["experimentRunId"]]
-        for one in found
-    )
-    table(["VERSION", "MADE", "BY", "RUN"], rows)
-
-
 @app.command("register")
 def register(
     model: ModelName,
@@ -113,6 +99,19 @@ def register(
         as_json(made)
     else:
         say(f"Registered version {made['modelVersion']} of {model}.")
+
+
+def registered_versions(server: Server, model: str, *, json: bool) -> None:
+    """Prints the versions of a registered model, newest first."""
+    found = list(server.pages(f"{at(model)}/versions", "items"))
+    if json:
+        as_json(found)
+        return
+    rows = (
+        [str(one["modelVersion"]), moment(one["createdAt"]), one["ownerUsername"], one["experimentRunId"]]
+        for one in found
+    )
+    table(["VERSION", "MADE", "BY", "RUN"], rows)
 
 
 def _found(server: Server, **asked: Any) -> Iterator[Found]:

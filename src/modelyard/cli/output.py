@@ -77,6 +77,11 @@ def moment(text: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def moment_at(milliseconds: int) -> str:
+    """A time of the API in milliseconds since 1970, as the clock here shows it."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def size_of(count: int) -> str:
     """A number of bytes for people."""
     if count < 2**10:
