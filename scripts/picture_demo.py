@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from modelyard.cli import demo, output
+from modelyard.cli import demo, demo_serving, demo_steps, output
 
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "demo.svg"
 
@@ -25,7 +25,7 @@ class _Recorded:
 
 if __name__ == "__main__":
     console = Console(record=True, width=92, force_terminal=True, file=sys.stdout)
-    for module in (demo, output):
+    for module in (demo, demo_serving, demo_steps, output):
         module.out = console
     sys.stdout = _Recorded(console)  # type: ignore[assignment]
     demo.demo(keep=False)

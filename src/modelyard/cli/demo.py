@@ -17,6 +17,8 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from modelyard.cli.connection import CommandError, Server
+from modelyard.cli.demo_serving import predict, serve
+from modelyard.cli.demo_steps import done, step
 from modelyard.cli.jobs import log_pages, upload_folder
 from modelyard.cli.output import out, table
 
@@ -30,13 +32,14 @@ BUILD_SECONDS = 900
 def demo(
     keep: Annotated[bool, typer.Option(help="Leave the throw-away home where it is.")] = False,
 ) -> None:
-    """Show the main job: a project, an environment, a training job, its log, its results."""
+    """Show the main job: a project, an environment, a training job, its results, its model served and asked."""
     with _home(keep) as home, _server(home) as server:
         project, environment = _prepare(server)
         _wait_for_build(server, environment)
         job = _train(server, project, environment)
         _show_results(server, project, job)
         _show_model(server)
+        predict(server, project, job, serve(server, project, environment, MODEL))
     _say_next()
 
 
@@ -54,7 +57,7 @@ def _home(keep: bool) -> Iterator[Path]:
 @contextlib.contextmanager
 def _server(home: Path) -> Iterator[Server]:
     """A server on the home, on a free port, that ends with the block."""
-    _step("Starting Modelyard in a throw-away home")
+    step("Starting Modelyard in a throw-away home")
     log = home / "serve.log"
     began = time.monotonic()
     with log.open("w") as output:
@@ -73,7 +76,7 @@ def _server(home: Path) -> Iterator[Server]:
         for name in ("MODELYARD_URL", "DOMINO_API_HOST", "MODELYARD_API_KEY", "DOMINO_USER_API_KEY"):
             os.environ.pop(name, None)
         server = Server.find(str(home))
-        _done(f"ready at {server.url} after {time.monotonic() - began:.1f} s")
+        done(f"ready at {server.url} after {time.monotonic() - began:.1f} s")
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
@@ -81,15 +84,15 @@ def _server(home: Path) -> Iterator[Server]:
 
 
 def _prepare(server: Server) -> tuple[dict[str, Any], dict[str, Any]]:
-    _step("Creating a project and uploading a training script to it")
+    step("Creating a project and uploading a training script to it")
     project = server.post(
         "/api/projects/beta/projects",
         {"name": "breast-cancer", "description": "The demonstration", "visibility": "Private"},
     )["project"]
     with as_file(files("modelyard.examples") / "breast_cancer") as folder:
         commit = upload_folder(server, project["id"], folder)
-    _done(f"{project['ownerUsername']}/{project['name']} at commit {commit[:10]}")
-    _step("Creating an environment with what the script needs")
+    done(f"{project['ownerUsername']}/{project['name']} at commit {commit[:10]}")
+    step("Creating an environment with what the script needs")
     environment = server.post(
         "/api/environments/beta/environments",
         {
@@ -99,7 +102,7 @@ def _prepare(server: Server) -> tuple[dict[str, Any], dict[str, Any]]:
             "dockerfileInstructions": INSTRUCTIONS,
         },
     )["environment"]
-    _done(INSTRUCTIONS)
+    done(INSTRUCTIONS)
     return project, environment
 
 
@@ -129,7 +132,7 @@ def _last_lines(reply: Any) -> str:
 
 
 def _train(server: Server, project: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
-    _step("Running the training script as a job on the default tier; this is its log")
+    step("Running the training script as a job on the default tier; this is its log")
     body = {"projectId": project["id"], "runCommand": "train.py", "environmentId": environment["id"]}
     job = server.post("/api/jobs/v1/jobs", body)["job"]
     for _ in log_pages(server, job["id"], "stdOut", follow=True):
@@ -141,12 +144,12 @@ def _train(server: Server, project: dict[str, Any], environment: dict[str, Any])
         words = "\n".join(line["log"] for line in said[-15:])
         raise CommandError(f"The job ended as {status}; this is a fault of the demonstration.\n{words}")
     usage = job["usage"]
-    _done(f"job #{job['number']} {status}, peak memory {usage['memoryGiB'] * 1024:.0f} MiB")
+    done(f"job #{job['number']} {status}, peak memory {usage['memoryGiB'] * 1024:.0f} MiB")
     return dict(job)
 
 
 def _show_results(server: Server, project: dict[str, Any], job: dict[str, Any]) -> None:
-    _step("What the job left behind")
+    step("What the job left behind")
     table(["   STATISTIC", "VALUE"], ([f"   {stat['name']}", stat["value"]] for stat in job["dominoStats"]))
     commit = job["commitDetails"]["outputCommitId"]
     path = f"/v1/projects/{project['ownerUsername']}/{project['name']}/files/{commit}/results"
@@ -156,7 +159,7 @@ def _show_results(server: Server, project: dict[str, Any], job: dict[str, Any]) 
 
 
 def _show_model(server: Server) -> None:
-    _step("The model that it registered, in the registry")
+    step("The model that it registered, in the registry")
     version = server.get(f"/api/registeredmodels/v1/{MODEL}/versions/1")
     run = version["versionUiDetails"]["experimentRunInfo"]
     rows = [[f"   {metric['key']}", f"{metric['value']:.4f}"] for metric in run["metrics"]]
@@ -164,7 +167,7 @@ def _show_model(server: Server) -> None:
         [f"   {MODEL.upper()}, VERSION {version['modelVersion']}, STAGE {version['currentStage']}", "VALUE"], rows
     )
     lineage = server.get(f"/api/registeredmodels/v1/{MODEL}/versions/1/lineage")
-    _done(f"made by job #{lineage['job']['number']} at commit {lineage['commit']['inputCommitId'][:10]}")
+    done(f"made by job #{lineage['job']['number']} at commit {lineage['commit']['inputCommitId'][:10]}")
 
 
 def _say_next() -> None:
@@ -172,18 +175,11 @@ def _say_next() -> None:
         Panel(
             "Keep a server running:    make serve      (or .venv/bin/modelyard serve)\n"
             "Run your own folder:      .venv/bin/modelyard run --follow -- python your_script.py\n"
+            "Serve a model:            .venv/bin/modelyard models serve your-model\n"
             "Runs and models:          http://127.0.0.1:8765/mlflow\n"
             "Browse the API:           http://127.0.0.1:8765/docs\n"
-            "Ten-minute tutorial:      docs/tutorial/first-project.md",
+            "Tutorial:                 docs/tutorial/first-project.md",
             title="Where to go from here",
             title_align="left",
         )
     )
-
-
-def _step(text: str) -> None:
-    out.print(f"[bold cyan]==>[/] [bold]{text}[/]", highlight=False)
-
-
-def _done(text: str) -> None:
-    out.print(f"    [green]{text}[/]", highlight=False)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
@@ -10,6 +11,9 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
 from sklearn.model_selection import train_test_split
+
+# Served, the model stands on what it was trained with.
+PACKAGES = ["mlflow-skinny", "scikit-learn", "pandas", "numpy", "cloudpickle"]
 
 data = load_breast_cancer(as_frame=True)
 train_x, test_x, train_y, test_y = train_test_split(
@@ -41,6 +45,7 @@ with mlflow.start_run():
         name="model",
         input_example=test_x.head(3),
         serialization_format="cloudpickle",
+        pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
         registered_model_name="breast-cancer",
     )
 
@@ -51,5 +56,14 @@ confusion = pd.DataFrame(confusion_matrix(test_y, predicted), index=labels, colu
 confusion.to_csv(results / "confusion.csv")
 importance = pd.Series(model.feature_importances_, index=data.data.columns).sort_values(ascending=False)
 importance.to_csv(results / "feature_importance.csv", header=["importance"])
+
+# A request that the served model answers, and what is known of these patients.
+asked = test_x.iloc[:5]
+patients = {
+    "request": {"dataframe_split": {"columns": list(asked.columns), "data": asked.to_numpy().tolist()}},
+    "diagnoses": [labels[place] for place in test_y.iloc[:5]],
+    "labels": labels,
+}
+(results / "patients.json").write_text(json.dumps(patients))
 print(f"most telling feature: {importance.index[0]}")
 print(confusion.to_string())
