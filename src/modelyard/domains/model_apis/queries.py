@@ -186,8 +186,8 @@ async def find_visible(db: Executor, caller: Caller, model_api_id: str) -> Model
 async def find_project_endpoint(db: Executor, caller: Caller, project_id: str) -> ModelApi | None:
     """The endpoint of a project, if there is one and the caller may know of it."""
     found = await db.value(
-        f"SELECT to_jsonb(a) FROM (SELECT {_COLUMNS} FROM {_SOURCE}"
-        f" WHERE a.project_id = $3 AND a.is_project_endpoint AND {_VISIBLE}) a",
+        f"SELECT to_jsonb(a) FROM (SELECT {_COLUMNS} FROM {OF_CALLER}"
+        f" WHERE a.project_id = $3 AND a.is_project_endpoint AND {VISIBLE}) a",
         caller.id, caller.is_admin, project_id,
     )  # fmt: skip
     return None if found is None else msgspec.convert(found, ModelApi)

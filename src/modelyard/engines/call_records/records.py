@@ -44,7 +44,7 @@ class CallRecord(msgspec.Struct, frozen=True, array_like=True):
 
 def framed(values: list[Head] | list[CallRecord]) -> bytes:
     """Values as they are appended to a segment."""
-    pieces = []
+    pieces: list[bytes] = []
     for value in values:
         packed = msgspec.msgpack.encode(value)
         pieces += (_LENGTH.pack(len(packed)), packed)
