@@ -6,8 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from modelyard.engines.serving import Answer, MlflowSource, ReplicaLost
+from modelyard.engines.serving.pool import LocalEndpoints
 from tests.engines.serving.mlflow_models import save_sum
 from tests.engines.serving.models import Served, Yard, until, worker_of
 
@@ -119,3 +121,27 @@ async def test_a_replica_that_comes_back_is_called_again(yard: Yard) -> None:
     again, _ = await yard.ready(served.programs[0])
     assert await call == 1
     assert again.address == served.replicas[0].address
+
+
+async def test_the_same_holds_on_the_loop_of_the_api(yard: Yard, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    served = await yard.served(yard.function(NOTING.format(notes=str(notes), prefix="")), replicas=2)
+    worker = worker_of(served.replicas[0])
+
+    async def on_uvloop() -> dict[int, Answer | Exception]:
+        endpoint = LocalEndpoints().open(queue_size=100)
+        endpoint.use([replica.address for replica in served.replicas], concurrency=1, pure=False)
+        there = Served(endpoint, served.programs, served.replicas, served.description)
+        done: Counter[str] = Counter()
+        load = asyncio.create_task(_load(there, done))
+        await until(lambda: done["requests"] > 100)
+        worker.kill()
+        outcomes = await load
+        await endpoint.close()
+        return outcomes
+
+    outcomes = await asyncio.to_thread(uvloop.run, on_uvloop())
+    lost = [outcome for outcome in outcomes.values() if isinstance(outcome, ReplicaLost)]
+    assert len(outcomes) == CLIENTS * REQUESTS
+    assert len(lost) <= 1
+    assert set(Counter(notes.read_text().splitlines()).values()) == {1}

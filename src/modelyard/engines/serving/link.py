@@ -206,7 +206,7 @@ class Link:
 
     def _say_end(self) -> None:
         """Closes our direction once all is sent: the replica waits for that before it ends."""
-        if not self._unsent and self._socket is not None and not self._is_retired:
+        if not self._unsent and self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
 

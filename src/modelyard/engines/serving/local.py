@@ -35,7 +35,9 @@ _SEEN_WORKER, _SEEN_SOCKETS, _SEEN_CONFIG = (
 )
 _SEEN_FUNCTION, _SEEN_MODEL = "/mnt", "/mnt/model"
 _CONNECT_SECONDS = 0.01
-_LONGEST_ANSWER = 2**20
+_LONGEST_ANSWER = 2**24
+# What models are told unless they are told otherwise: MLflow reports its use to its makers.
+_DEFAULTS = {"MLFLOW_DISABLE_TELEMETRY": "true"}
 _STDERR_TAIL = 2_000
 _GONE = "The replica does not answer."
 
@@ -98,6 +100,7 @@ class LocalServing(Serving):
             run_id=program.replica_id,
             argv=[str(python), f"{worker}/__main__.py", config],
             environment=program_variables.defaults(program.cores)
+            | _DEFAULTS
             | dict(program.variables)
             | program_variables.places(program.environment, temporary)
             | {"CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in program.gpus)},

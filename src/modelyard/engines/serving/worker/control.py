@@ -25,6 +25,8 @@ CONTROL, CALLS, STATE = "control", "calls", "state.json"
 # How long a forgotten replica may take for what it is doing before it is ended anyway.
 LAST_SECONDS = 10.0
 _LONGEST_QUESTION = 100
+# A model with very many inputs is served without a description of them.
+_LONGEST_DESCRIPTION = 2**22
 
 
 class Calls(Protocol):
@@ -61,6 +63,8 @@ class Control(threading.Thread):
         """Says that the model is there, and takes calls. Called by the main thread, once."""
         self._calls = calls
         self._listener = _listening(self._folder / CALLS)
+        if len(json.dumps(description)) > _LONGEST_DESCRIPTION:
+            description = {**description, "inputs": {}, "example": None}
         self._say({"description": description})
 
     def failed(self, message: str) -> None:

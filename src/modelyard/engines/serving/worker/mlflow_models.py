@@ -21,8 +21,6 @@ _SHAPE = (
     'The body must be an object with exactly one of "data", "parameters", "dataframe_split", '
     '"dataframe_records", "instances" and "inputs".'
 )
-
-
 # The forms of which plain frames can be made, and how they are laid out.
 _QUICK_FORMS = {"dataframe_split": "split", "dataframe_records": "records", "data": "data"}
 
@@ -107,7 +105,7 @@ class MlflowModel:
                 return self._model.predict(data, params=params)
             return self._model.predict(data)
         except self._problem as error:
-            if error.get_http_status_code() == 400:
+            if error.get_http_status_code() == 400 or _is_of_enforcement(error):
                 raise Refused(_words(error)) from error
             raise
 
@@ -217,6 +215,14 @@ class MlflowModel:
             parts.append(rows[start : start + length])
             start += length
         return parts
+
+
+def _is_of_enforcement(error: BaseException) -> bool:
+    """Whether MLflow raised it where it holds data against signatures: not all versions say so by its code."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "mlflow.models.utils"
 
 
 def _words(error: Any) -> str:
