@@ -18,7 +18,19 @@ from modelyard.engines.serving.local import LocalReplica, LocalServing
 from modelyard.kit.errors import Unavailable
 from tests.engines.serving.models import READY_SECONDS, Served, Yard, until, worker_of
 
-SLOW = "import time\n{prefix}def predict(x):\n    time.sleep(0.001)\n    return x"
+MODELS = {
+    "sync": "import time\ndef predict(x):\n    time.sleep(0.001)\n    return x",
+    "async": "import asyncio\nasync def predict(x):\n    await asyncio.sleep(0.001)\n    return x",
+    "batch": """
+        import time
+
+        def predict(batch):
+            time.sleep(0.001)
+            return [one["x"] for one in batch]
+
+        predict.max_batch_size = 4
+        """,
+}
 CLIENTS = 12
 
 
@@ -47,12 +59,12 @@ class Load:
             self.answered["requests"] += 1
 
 
-@pytest.mark.parametrize("prefix", ["", "async "])
+@pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("order", ["use first", "drain first", "terminated"])
 async def test_replicas_are_replaced_under_load_without_losing_a_request(
-    any_yard: Yard, order: str, prefix: str
+    any_yard: Yard, order: str, kind: str
 ) -> None:
-    source = any_yard.function(SLOW.format(prefix=prefix))
+    source = any_yard.function(MODELS[kind])
     served = await any_yard.served(source, replicas=2)
     load = Load(served)
     current = list(served.replicas)

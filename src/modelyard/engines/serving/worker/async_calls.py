@@ -60,7 +60,8 @@ class AsyncCalls:
         self._begin()
 
     def gone(self, connection: Connection) -> None:
-        """Forgets a connection that is closed."""
+        """Forgets a connection that is closed; what of it is not begun its endpoint asks others for."""
+        self._pending = deque(one for one in self._pending if one[0] is not connection)
         self._connections.discard(connection)
         self.closed(connection.slot)
         self._end_if_done()
@@ -85,15 +86,21 @@ class AsyncCalls:
         self._note()
 
     async def _answer(self, batch: list[tuple[Connection, int, Asked]]) -> None:
-        answers: list[Answer]
-        if len(batch) == 1:
-            answers = [await answer_one_async(self._model, batch[0][2])]
-        else:
-            answers = await Batch(self._model, [asked for _, _, asked in batch]).answer_async()
-        self._activity.served += len(batch)
-        for (connection, number, _), answer in zip(batch, answers):
-            connection.send(reply(number, *answer))
-            connection.answered()
+        try:
+            answers = await self._answers([asked for _, _, asked in batch])
+            self._activity.served += len(batch)
+            for (connection, number, _), answer in zip(batch, answers):
+                connection.send(reply(number, *answer))
+                connection.answered()
+        except BaseException:
+            for connection, _, _ in batch:
+                connection.abort()  # who waits for an answer hears that none will come
+            raise
+
+    async def _answers(self, asked: list[Asked]) -> list[Answer]:
+        if len(asked) == 1:
+            return [await answer_one_async(self._model, asked[0])]
+        return await Batch(self._model, asked).answer_async()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._begun[task]
@@ -145,7 +152,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             frames = self._inbox.took(nbytes)
         except BrokenStream:
-            self._transport.abort()
+            self.abort()
             return
         self._calls.came(self, frames)
 
@@ -166,6 +173,10 @@ class Connection(asyncio.BufferedProtocol):
         """Counts a reply."""
         self.unanswered -= 1
         self._close_if_done()
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+        self._transport.abort()
 
     def say_farewell(self) -> None:
         """Asks the endpoint to send no more."""

@@ -10,6 +10,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple
 
 from .activity import Activity
@@ -98,12 +99,7 @@ class SyncCalls:
                 report("The replica was interrupted; it goes on.", error)
 
     def _turn(self) -> None:
-        for descriptor, _ in self._poll.poll(self._patience()):
-            connection = self._connections.get(descriptor)
-            if connection is None:
-                self._woken()
-            else:
-                self._receive(connection)
+        self._listen(self._patience())
         while self._pending:
             self._work()
         while self._finished:
@@ -114,12 +110,13 @@ class SyncCalls:
     def _work(self) -> None:
         """Does what waits: the first request, or as large a batch as the model takes."""
         if self._model.max_batch_size > 1:
-            self._take_in()
+            self._listen(0)  # batches are as large as they can be
             self._work_together()
             return
         activity, pending = self._activity, self._pending
-        connection, number, asked = pending.popleft()
+        connection, number, asked = pending[0]
         try:
+            pending.popleft()
             activity.busy_since = time.monotonic()
             self._numbers[connection.slot] = number
             answer = answer_one(self._model, asked)
@@ -136,8 +133,10 @@ class SyncCalls:
 
     def _work_together(self) -> None:
         activity, pending = self._activity, self._pending
-        batch = [pending.popleft() for _ in range(min(len(pending), self._model.max_batch_size))]
+        batch = list(islice(pending, self._model.max_batch_size))
         try:
+            for _ in batch:
+                pending.popleft()
             activity.busy_since = time.monotonic()
             activity.waiting = len(pending)
             for connection, number, _ in batch:
@@ -162,11 +161,13 @@ class SyncCalls:
             self._abandon(connection)
             raise
 
-    def _take_in(self) -> None:
-        """Receives what has arrived meanwhile, so that batches are as large as they can be."""
-        for descriptor, _ in self._poll.poll(0):
+    def _listen(self, milliseconds: float | None) -> None:
+        """Takes in what has arrived, or waits for it."""
+        for descriptor, _ in self._poll.poll(milliseconds):
             connection = self._connections.get(descriptor)
-            if connection is not None:
+            if connection is None:
+                self._woken()
+            else:
                 self._receive(connection)
 
     def _receive(self, connection: Connection) -> None:
