@@ -74,11 +74,14 @@ def test_pip_configuration_in_uvs_words(tmp_path: Path) -> None:
     assert masked("at https://u:p@host/simple") == "at https://****@host/simple"
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", body: str = "") -> None:
-    """A tiny wheel of one module, made by hand."""
+def wheel(
+    folder: Path, name: str, version: str = "1.0", body: str = "", more: dict[str, bytes] | None = None
+) -> None:
+    """A tiny wheel of one module and some more files, made by hand."""
     folder.mkdir(exist_ok=True)
     info = f"{name}-{version}.dist-info"
     files = {
+        **(more or {}),
         f"{name}.py": body.encode(),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",

@@ -1,6 +1,10 @@
 """Sentences about versions that are really served: waited for, called, watched through their rows and logs."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,10 +13,11 @@ from typing import Any
 import msgspec
 
 from modelyard.engines.serving.pool import LocalEndpoints
-from tests.client import Person
+from modelyard.process import DATABASE_DSN
+from tests.client import Modelyard, Person
 from tests.domains.model_apis.conftest import at, of_version, version_of
 
-SECONDS = 60
+SECONDS = 90
 
 
 async def eventually(holds: Callable[[], Awaitable[Any]], what: str) -> Any:
@@ -80,6 +85,16 @@ async def log_of(person: Person, version: dict[str, Any], kind: str = "deploymen
     )  # fmt: skip
 
 
+async def says(person: Person, version: dict[str, Any], text: str, kind: str = "deployment") -> str:
+    """Waits until a log of a version has a text; all of the log."""
+
+    async def said() -> str:
+        log = "\n".join(await log_of(person, version, kind))
+        return log if text in log else ""
+
+    return str(await eventually(said, f"{text!r} in the log"))
+
+
 async def replicas_of(person: Person, version: dict[str, Any], *states: str) -> list[dict[str, Any]]:
     """The replicas of a version in these states."""
     return await person.modelyard.db.rows(
@@ -110,3 +125,39 @@ async def asked(person: Person, version: dict[str, Any], body: Any) -> tuple[int
 def pid_of(home: Path, replica: dict[str, Any]) -> int:
     """The process above a replica."""
     return int((home / "runs" / replica["id"] / "pid").read_text())
+
+
+async def gone(person: Person, version: dict[str, Any]) -> bool:
+    """Whether nobody works on a version any more."""
+    return not await person.modelyard.db.value(
+        "SELECT EXISTS (SELECT FROM work WHERE subject_id = $1)", version["id"]
+    )
+
+
+class Runner:
+    """A runner as a process of its own, which can be killed."""
+
+    def __init__(self, modelyard: Modelyard, dsn: str) -> None:
+        self._environment = os.environ | {"MODELYARD_HOME": modelyard.settings.home, DATABASE_DSN: dsn}
+        self._log = modelyard.settings.home_path / "runner.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it."""
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "modelyard.runner"]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    async def kill(self) -> None:
+        """Ends it at once."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Asks it to end, and waits for that."""
+        await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            await asyncio.to_thread(self._process.wait, 40)
+            self._process = None

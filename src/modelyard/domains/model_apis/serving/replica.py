@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
 
@@ -69,7 +69,7 @@ class Served:
 
     def start(self, program: Program) -> None:
         """Prepares and starts it."""
-        self._run(self._started(program))
+        self._run(lambda: self._started(program))
 
     def adopt(self, replica: Replica, state: State, age_seconds: float) -> None:
         """Goes on with one that an earlier runner started."""
@@ -81,13 +81,13 @@ class Served:
         if state is State.DRAINING:
             self._retiring.set()
             self._let_go.set()
-        self._run(self._live(replica))
+        self._run(lambda: self._live(replica))
 
     def lost(self) -> None:
         """Notes the end of one that an earlier runner started and that is gone."""
         self.state, self.stored = State.DRAINING, State.STARTING
         self.problem, self.is_lost = "It was gone when the runner came back.", True
-        self._run(self._finish_log())
+        self._run(self._finish_log)
 
     def retire(self) -> None:
         """Begins to end it: nobody is to call it any more. It is drained when `let_go` says that all know."""
@@ -124,12 +124,12 @@ class Served:
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    def _run(self, life: Coroutine[Any, Any, None]) -> None:
+    def _run(self, life: Callable[[], Awaitable[None]]) -> None:
         self._task = asyncio.create_task(self._to_the_end(life))
 
-    async def _to_the_end(self, life: Coroutine[Any, Any, None]) -> None:
+    async def _to_the_end(self, life: Callable[[], Awaitable[None]]) -> None:
         try:
-            await life
+            await life()
         except CannotServe as reason:
             self.problem = str(reason)
         except Exception:
@@ -201,13 +201,13 @@ class Served:
             await self._drain(replica, ended)
             await ended
             return
+        if self.problem is None:
+            self.problem = await self._with_tail(_how(await ended))
         # It is not called any more, and may be replaced.
         self.state = State.DRAINING
         self._changed()
         replica.stop(self._tools.stop_grace_seconds)
-        how = await ended
-        if self.problem is None:
-            self.problem = await self._with_tail(_how(how))
+        await ended
 
     async def _drain(self, replica: Replica, ended: asyncio.Future[Exit]) -> None:
         await _either(ended, self._let_go)

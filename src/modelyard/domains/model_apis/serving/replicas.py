@@ -94,7 +94,7 @@ class Replicas:
         """Keeps the version as it is wanted until it is not wanted any more; else why it cannot be served."""
         while True:
             self._changed.clear()
-            failed = self._note_ended()
+            failed = self._note_failures()
             if failed is not None and not self._again and not self._standing.is_open:
                 await self._end_all()
                 return failed
@@ -102,10 +102,10 @@ class Replicas:
                 self._scale()
             else:
                 self._retire_all()
-                if not self._all:
-                    return None
             await patiently(self._store)
             self._begin()
+            if not self._all and not self._target.is_wanted:
+                return None
             await self._rest()
 
     async def leave(self) -> None:
@@ -126,7 +126,7 @@ class Replicas:
         for served in self._all.values():
             served.stop()
         await asyncio.gather(*(served.over() for served in self._all.values()))
-        self._note_ended()
+        self._note_failures()
         await patiently(self._store)
 
     def _scale(self) -> None:
@@ -171,11 +171,11 @@ class Replicas:
                 del self._all[served.id]
                 self._noted.discard(served.id)
 
-    def _note_ended(self) -> str | None:
-        """Takes account of replicas that have ended though nobody wanted that; why the last of them did."""
+    def _note_failures(self) -> str | None:
+        """Takes account of replicas that have failed or ended; why the last of them failed."""
         problem = None
         for served in self._all.values():
-            if served.state is not State.ENDED or served.id in self._noted:
+            if served.id in self._noted or (served.problem is None and served.state is not State.ENDED):
                 continue
             self._noted.add(served.id)
             if served.problem is None:
