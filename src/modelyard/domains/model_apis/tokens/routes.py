@@ -1,6 +1,7 @@
 """Operations on the access tokens of a model API."""
 
 from modelyard.domains.model_apis.access import ModelApiAccess, model_api_with
+from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.routes import MODEL_API, TAG
 from modelyard.domains.model_apis.tokens import service
 from modelyard.domains.model_apis.tokens.wire import (
@@ -41,16 +42,24 @@ async def get_model_api_access_token(access: ModelApiAccess, accessTokenId: str)
 
 @operation("PUT", TOKEN, guard=_changing, tag=TAG)
 async def update_model_api_access_token(
-    access: ModelApiAccess, db: Database, accessTokenId: str, data: ModelApiAccessTokenCreationRequest
+    access: ModelApiAccess,
+    db: Database,
+    router: Router,
+    accessTokenId: str,
+    data: ModelApiAccessTokenCreationRequest,
 ) -> ModelApiAccessTokenWithSecret:
     """Give an access token a new secret, shown in this reply only, and a new name if there is one."""
     async with db.transaction() as tx:
         token, secret = await service.renew(tx, access.caller, access.model_api, accessTokenId, data.name)
+    router.forget(access.model_api.id)
     return ModelApiAccessTokenWithSecret.with_secret(token, secret)
 
 
 @operation("DELETE", TOKEN, guard=_changing, tag=TAG, status=204)
-async def delete_model_api_access_token(access: ModelApiAccess, db: Database, accessTokenId: str) -> None:
-    """Revoke an access token."""
+async def delete_model_api_access_token(
+    access: ModelApiAccess, db: Database, router: Router, accessTokenId: str
+) -> None:
+    """Revoke an access token: it opens nothing any more when this has answered."""
     async with db.transaction() as tx:
         await service.revoke(tx, access.caller, access.model_api, accessTokenId)
+    router.forget(access.model_api.id)
