@@ -31,6 +31,8 @@ ON_MODEL_APIS = sorted(
 )
 STANDINGS: list[Standing] = [*ModelApiRole, *(role for role in ProjectRole if role is not ProjectRole.OWNER), None]
 
+PRIVATE = "/v4/models"
+
 _numbers = itertools.count()
 
 
@@ -124,11 +126,11 @@ Build = Callable[[World, Person], Awaitable[Request]]
 REQUESTS: dict[str, Build] = {}
 
 
-def plain(operation_id: str, method: str, rest: str, **options: Any) -> None:
+def plain(operation_id: str, method: str, rest: str, below: str = MODEL_APIS, **options: Any) -> None:
     """An operation whose request is the same for everybody; `{version}` in its address is the version's id."""
 
     async def build(world: World, _: Person) -> Request:
-        return method, world.at(rest.format(version=world.version)), options
+        return method, f"{below}/{world.model_api['id']}{rest.format(version=world.version)}", options
 
     REQUESTS[operation_id] = build
 
@@ -161,6 +163,8 @@ plain("listModelApiVolumes", "GET", "/volumes")
 plain("listModelApiEnvironmentVariables", "GET", "/environmentVariables")
 plain("getModelApiEnvironmentVariable", "GET", "/environmentVariables/A")
 plain("updateModelApiEnvironmentVariable", "PUT", "/environmentVariables/A", json={"key": "A", "value": "2"})
+plain("getModelApiRecording", "GET", "/recording", PRIVATE)
+plain("setModelApiRecording", "PUT", "/recording", PRIVATE, json={"sampleRate": 0.5, "redactedFields": []})
 
 
 @special("updateModelApi")

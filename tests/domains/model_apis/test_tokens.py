@@ -119,6 +119,25 @@ async def test_whoever_routes_calls_hears_of_every_change(
         await connection.remove_listener(CHANNEL, hear)
 
 
+async def test_a_secret_opens_the_model_api_until_it_is_renewed_or_revoked(
+    ada: Person, adder: dict[str, Any], modelyard: Modelyard
+) -> None:
+    async def tried(secret: str) -> int:
+        headers = {"Authorization": f"Bearer {secret}"}
+        address = f"/models/{adder['id']}/latest/model"
+        reply = await modelyard.stranger().request("POST", address, json={"data": {"x": 1}}, headers=headers)
+        return reply.status_code
+
+    token = await make_token(ada, adder)
+    place = at(adder, f"/accessTokens/{token['id']}")
+    # Nothing runs yet: who is let in is told so.
+    assert await tried(token["token"]) == 503
+    renewed = await ada.put(place, {})
+    assert [await tried(token["token"]), await tried(renewed["token"])] == [401, 503]
+    await ada.delete(place, expect=204)
+    assert await tried(renewed["token"]) == 401
+
+
 async def test_who_may_not_change_tokens_reads_them_at_most(
     ada: Person, bob: Person, project: dict[str, Any], adder: dict[str, Any]
 ) -> None:

@@ -59,7 +59,7 @@ async def dataset_in_project(
     if dataset is None:
         raise NotFound(
             f"The project neither has nor shares a dataset named {reference[:100]}, and none has that id; or you"
-            " may not see it."
+            " have no role on it."
         )
     return _demand_on(dataset, *rights)
 
