@@ -20,6 +20,7 @@ CHANGES_NOTHING = re.compile(
     r"|/mlflow/graphql|/v1/traces|/v4/notifications/([^/]+/read|readAll)"
     r"|/api/modelApis/async/v1/[^/]+"
     r"|/api/registeredmodels/[^/]+/[^/]+/versions/[^/]+/stages/validate"
+    r"|/models/.+/model/?"
 )
 
 

@@ -1,11 +1,16 @@
 """A project with a model's file, and hands that make model APIs of it."""
 
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelyard.engines.compute.local import LocalCompute
 from tests.client import Person
 from tests.domains.running import as_
+from tests.engines.serving.models import Yard
 
 MODEL_APIS = "/api/modelServing/v1/modelApis"
 PREDICT = """
@@ -18,6 +23,17 @@ def predict(x, y=1):
 async def project(ada: Person) -> dict[str, Any]:
     """Ada's private project `churn`, with a model in `model.py`."""
     return {"id": await as_(ada).makes_project("churn", model__py=PREDICT)}
+
+
+@pytest.fixture
+async def yard() -> AsyncIterator[Yard]:
+    """Where replicas run without isolation, in a folder whose path is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="yard-") as folder:
+        made = Yard(Path(folder), LocalCompute("none"))
+        try:
+            yield made
+        finally:
+            await made.close()
 
 
 def at(model_api: dict[str, Any], rest: str = "") -> str:

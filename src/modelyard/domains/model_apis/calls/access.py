@@ -13,14 +13,13 @@ from modelyard.domains.users import Right, caller_of
 from modelyard.kit import crypto
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database
-from modelyard.kit.errors import NotFound, Unauthenticated
+from modelyard.kit.errors import Unauthenticated, Unavailable
 
 # Its answer is the same whether there is such a model API or not.
 _NO_CREDENTIALS = (
     "No credentials: send a token of the model API as Authorization: Basic or Bearer, or an API key as"
     " X-Domino-Api-Key."
 )
-_UNKNOWN = "There is no model API with the id {}, or you may not call it."
 
 
 async def admit(
@@ -47,9 +46,9 @@ async def _admit_account(
     if not secrets:
         raise Unauthenticated(_NO_CREDENTIALS)
     caller = await caller_of(db, secrets[0])
-    if route is None:
-        raise NotFound(_UNKNOWN.format(model_api_id[:100]))
     await model_api_by_id(db, caller, model_api_id, Right.CALL_MODEL_API)
+    if route is None:
+        raise Unavailable("The model API is being made; try again.")
     return route, caller.id
 
 
