@@ -11,6 +11,7 @@ PUBLIC = {
     "getLiveness",
     "getLoginPage",
     "getMetrics",
+    "getModelApiPage",
     "getReadiness",
     "getVersion",
     "logInToPages",

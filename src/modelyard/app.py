@@ -45,6 +45,7 @@ from modelyard.domains.jobs import routes as jobs
 from modelyard.domains.model_apis import NAMES_BELOW as MODEL_API_NAMES_BELOW
 from modelyard.domains.model_apis import legacy as model_apis_legacy
 from modelyard.domains.model_apis import routes as model_apis
+from modelyard.domains.model_apis.calls import routes as model_api_pages
 from modelyard.domains.model_apis.calls.app import ModelCalls
 from modelyard.domains.model_apis.calls.recorded import Recorder
 from modelyard.domains.model_apis.calls.routing import Router
@@ -181,6 +182,7 @@ OPERATIONS = operations_of(
     async_predictions,
     model_api_recording,
     model_apis_legacy,
+    model_api_pages,
     audit_trail,
     experiments,
     tracking_files,
