@@ -10,7 +10,7 @@ CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 # A chunk of an upload changes nothing of its dataset before the upload is ended, which is recorded. What is logged
 # to a run is the tracker's record by itself; its beginning is an event.
 # What somebody has read of their own feed is not for others to know. Whether a version can come into a stage is
-# asked with a body, and only asked. A prediction is a call of a model: calls are measured and may be put on record,
+# asked with a body, and only asked. A prediction is a call of a model: calls are measured and may be recorded,
 # but changes of what is served would not be found among them.
 CHANGES_NOTHING = re.compile(
     r"/v4/datasetrw/datasets/[^/]+/snapshot/file"

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from modelyard.dataset_storage import dataset_storage
-from modelyard.domains.datasets import DatasetMounter, dataset_kinds
+from modelyard.domains.datasets import DatasetMounter, Storage, dataset_kinds
 from modelyard.domains.environments import build_kind
 from modelyard.domains.hardware_tiers import Node, register_node
 from modelyard.domains.jobs.fetching import CodeFetcher
@@ -18,6 +18,7 @@ from modelyard.domains.jobs.run import Tools
 from modelyard.domains.jobs.work import JobWork
 from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.predictions.work import PredictionWork
+from modelyard.domains.model_apis.recording.recorder import CallRecorder
 from modelyard.domains.model_apis.recording.work import RecordingWork
 from modelyard.domains.model_apis.serving.tools import ServingTools
 from modelyard.domains.model_apis.serving.work import ServingWork
@@ -37,7 +38,7 @@ from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, connect
 from modelyard.kit.errors import Unavailable
 from modelyard.kit.migrations import is_current
-from modelyard.kit.work import Worker
+from modelyard.kit.work import Kind, Worker
 from modelyard.mailing import mailer
 from modelyard.model_calls import call_recorder, prediction_limits, spool_folder
 from modelyard.process import DATABASE_DSN, fail, log_to_home, stop_event
@@ -50,22 +51,61 @@ NODE_SECONDS = 30.0
 
 async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     """Claims and does this machine's work until `stop` is set; jobs go on without it."""
-    home = settings.home_path
     db = await _opened(dsn, stop)
     if db is None:
         return
-    rules, here = address_rules(settings), machine()
-    node = Node(_node_name(home), here.cores, here.memory_bytes, here.gpus)
+    here = machine()
+    node = Node(_node_name(settings.home_path), here.cores, here.memory_bytes, here.gpus)
     await _register(db, node)
+    storage = dataset_storage(settings)
+    tools = _tools(settings, db, storage)
+    router = Router(db, dsn, LocalEndpoints(), settings.model_queue_size)
+    recorder = call_recorder(db, settings)
+    worker = Worker(db, dsn, node.name, _kinds(settings, tools, node, storage, router, recorder))
+    beside = [
+        asyncio.create_task(living) for living in (_keep_registered(db, node), router.listen(), recorder.run())
+    ]
+    log.info("running", node=node.name, cores=node.cores, isolated=tools.compute.isolated)
+    try:
+        await worker.run(stop)
+    finally:
+        for living in beside:
+            living.cancel()
+        await router.close()
+        await recorder.close()
+        await db.close()
+
+
+def _kinds(
+    settings: Settings, tools: Tools, node: Node, storage: Storage, router: Router, recorder: CallRecorder
+) -> list[Kind]:
+    """All that this machine's agent does, in the order in which it is claimed."""
+    db = tools.db
+    predictions = PredictionWork(
+        db, router, recorder, prediction_limits(settings), settings.async_prediction_seconds
+    )
+    return [
+        JobWork(tools, node).kind,
+        ServingWork(_serving_tools(settings, tools, node)).kind,
+        build_kind(db, tools.builder),
+        *dataset_kinds(db, storage),
+        *mail_kinds(db, mailer(settings)),
+        *predictions.kinds,
+        RecordingWork(db, storage, spool_folder(settings)).kind,
+    ]
+
+
+def _tools(settings: Settings, db: Database, storage: Storage) -> Tools:
+    """What jobs run with."""
+    home, rules = settings.home_path, address_rules(settings)
     compute = LocalCompute(settings.job_isolation, settings.job_network)
-    builder = LocalBuilder(home / "envs", compute.wrap, home / "cache" / "uv")
-    storage, vault = dataset_storage(settings), Vault.open(home / "secret.key")
-    tools = Tools(
+    vault = Vault.open(home / "secret.key")
+    return Tools(
         db=db,
         git=LocalGitStore(home / "repos"),
         logs=LocalLogStore(home / "runs"),
         compute=compute,
-        builder=builder,
+        builder=LocalBuilder(home / "envs", compute.wrap, home / "cache" / "uv"),
         vault=vault,
         datasets=DatasetMounter(db, storage, isolated=compute.isolated),
         code=CodeFetcher(db, vault, git_remotes(settings, rules), rules),
@@ -76,28 +116,6 @@ async def run(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
         max_log_bytes=settings.job_max_log_bytes,
         token_seconds=settings.job_run_token_seconds,
     )
-    serving = ServingWork(_serving_tools(settings, tools, node))
-    kinds = [JobWork(tools, node).kind, serving.kind, build_kind(db, builder), *dataset_kinds(db, storage)]
-    kinds += mail_kinds(db, mailer(settings))
-    router = Router(db, dsn, LocalEndpoints(), settings.model_queue_size)
-    recorder = call_recorder(db, settings)
-    predictions = PredictionWork(
-        db, router, recorder, prediction_limits(settings), settings.async_prediction_seconds
-    )
-    kinds += [*predictions.kinds, RecordingWork(db, storage, spool_folder(settings)).kind]
-    worker = Worker(db, dsn, node.name, kinds)
-    beside = [
-        asyncio.create_task(living) for living in (_keep_registered(db, node), router.listen(), recorder.run())
-    ]
-    log.info("running", node=node.name, cores=node.cores, isolated=compute.isolated)
-    try:
-        await worker.run(stop)
-    finally:
-        for living in beside:
-            living.cancel()
-        await router.close()
-        await recorder.close()
-        await db.close()
 
 
 def _serving_tools(settings: Settings, tools: Tools, node: Node) -> ServingTools:

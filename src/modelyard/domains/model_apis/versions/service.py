@@ -38,10 +38,7 @@ async def prepare(
     model_api_id: str,
     environment_id: str,
 ) -> NewVersion:
-    """What is stored of a new version.
-
-    Raises BadRequest for what cannot be used, NotFound and Forbidden for a registered model out of reach.
-    """
+    """What is stored of a new version; raises BadRequest, and NotFound and Forbidden for a model out of reach."""
     await _check_prediction_dataset(db, caller, wanted.prediction_dataset_resource_id)
     choosing = environments.environment_for_job(
         db, caller, wanted.environment_id or environment_id, None, restricted=project.is_restricted
