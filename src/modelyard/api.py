@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 
 import structlog
 import uvloop
@@ -19,6 +20,8 @@ from modelyard.settings import Settings, load_settings
 log = structlog.get_logger()
 
 GRACE_SECONDS = 20
+# Connections that are served at a time, idle and slow ones among them; the others wait to be accepted.
+CONNECTIONS, WAITING_CONNECTIONS = 4096, 1024
 
 
 async def serve(settings: Settings, dsn: str) -> None:
@@ -35,6 +38,8 @@ async def serve(settings: Settings, dsn: str) -> None:
         interface=Interfaces.ASGINL,
         log_enabled=False,
         websockets=False,
+        backlog=WAITING_CONNECTIONS,
+        backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=15_000),
     )
     async with app.lifespan():
@@ -51,10 +56,19 @@ async def serve(settings: Settings, dsn: str) -> None:
     log.info("stopped")
 
 
+def _allow_files(count: int) -> None:
+    """Lets this process have so many files and connections open, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Runs the API of the home and database that the environment names."""
     settings = load_settings()
     log_to_home("api", settings)
+    _allow_files(2 * CONNECTIONS)
     uvloop.run(serve(settings, os.environ[DATABASE_DSN]))
 
 
