@@ -8,7 +8,7 @@ import resource
 
 import structlog
 import uvloop
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
@@ -20,8 +20,8 @@ from modelyard.settings import Settings, load_settings
 log = structlog.get_logger()
 
 GRACE_SECONDS = 20
-# Connections that are served at a time, idle and slow ones among them; the others wait to be accepted.
-CONNECTIONS, WAITING_CONNECTIONS = 4096, 1024
+# Connections that are held, whether something comes on them or not; the others wait to be accepted.
+MOST_CONNECTIONS, MOST_WAITING = 4096, 1024
 
 
 async def serve(settings: Settings, dsn: str) -> None:
@@ -38,9 +38,11 @@ async def serve(settings: Settings, dsn: str) -> None:
         interface=Interfaces.ASGINL,
         log_enabled=False,
         websockets=False,
-        backlog=WAITING_CONNECTIONS,
-        backpressure=CONNECTIONS,
+        # Where more than HTTP/1 may come, a connection on which nothing comes is never given up.
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=15_000),
+        backpressure=_most_connections(),
+        backlog=MOST_WAITING,
     )
     async with app.lifespan():
         # What is there now stays: the collector need not look through it, which takes longer than most requests.
@@ -56,19 +58,19 @@ async def serve(settings: Settings, dsn: str) -> None:
     log.info("stopped")
 
 
-def _allow_files(count: int) -> None:
-    """Lets this process have so many files and connections open, as far as it may."""
+def _most_connections() -> int:
+    """Half of the files that this process may have open: a connection is one, and what it asks for may be more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    files = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * MOST_CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return files // 2
 
 
 def main() -> None:
     """Runs the API of the home and database that the environment names."""
     settings = load_settings()
     log_to_home("api", settings)
-    _allow_files(2 * CONNECTIONS)
     uvloop.run(serve(settings, os.environ[DATABASE_DSN]))
 
 
