@@ -124,9 +124,12 @@ class OpenSegment:
         self.calls += len(records)
 
     def close(self) -> None:
-        """Lets it be turned."""
+        """Lets it be turned, unless nothing is in it."""
         try:
-            self._path.rename(self._folder / f"{self._id}-{self.calls}.closed")
+            if self.calls:
+                self._path.rename(self._folder / f"{self._id}-{self.calls}.closed")
+            else:
+                self._path.unlink()
         finally:
             os.close(self._descriptor)
 

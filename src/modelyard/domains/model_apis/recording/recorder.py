@@ -68,9 +68,9 @@ class CallRecorder(Recorder):
         self._pending_bytes = 0
         self._wake = asyncio.Event()
         self._segments: dict[str, OpenSegment] = {}
-        self._spooled_bytes = 0
+        self._spooled_bytes: int | None = None
         self._close_at = 0.0
-        self._has_untold = True
+        self._has_untold = False
         self._refused: Counter[str] = Counter()
         # Of this thread alone are the segments, and what is not said yet of calls that were dropped.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
@@ -100,10 +100,12 @@ class CallRecorder(Recorder):
         self._wake.set()
 
     async def run(self) -> None:
-        """Writes until it is cancelled."""
-        await self._tell()
+        """Writes until it is cancelled; what an earlier life has left is turned first."""
+        self._has_untold = bool(await asyncio.to_thread(self._spool.closed))
         while True:
             try:
+                if self._has_untold:
+                    await self._tell()
                 await self._rest()
                 await self._flush()
             except Exception:
@@ -133,8 +135,6 @@ class CallRecorder(Recorder):
             await self._apart(self._write, noted, refused)
         if self._segments and time.monotonic() >= self._close_at:
             await self._apart(self._close_all)
-        if self._has_untold:
-            await self._tell()
 
     def _taken(self) -> tuple[list[_Noted], Counter[str]]:
         self._wake.clear()
@@ -147,7 +147,7 @@ class CallRecorder(Recorder):
         await asyncio.get_running_loop().run_in_executor(self._thread, write, *arguments)
 
     async def _tell(self) -> None:
-        """Has a runner turn what is closed; what an earlier life has left, too."""
+        """Has a runner turn what is closed."""
         try:
             async with self._db.transaction() as tx:
                 await work.enqueue(tx, RECORD, SPOOL)
@@ -161,20 +161,22 @@ class CallRecorder(Recorder):
         groups: dict[tuple[str, int, tuple[str, ...]], list[CallRecord]] = {}
         for one in noted:
             groups.setdefault((one.version_id, one.version_number, one.redacted_fields), []).append(one.record)
-        if self._spooled_bytes > self._limits.spool_bytes:
+        if self._spooled_bytes is None or self._spooled_bytes > self._limits.spool_bytes:
             self._trim()
         for (version_id, number, fields), records in groups.items():
             try:
-                if self._spooled_bytes > self._limits.spool_bytes:
+                if (self._spooled_bytes or 0) > self._limits.spool_bytes:
                     self._drop(version_id, len(records))
-                else:
-                    self._append(version_id, number, fields, records)
-                    RECORDED.inc(len(records))
+                    continue
+                written = self._append(version_id, number, fields, records)
+                self._spooled_bytes = (self._spooled_bytes or 0) + written
+                RECORDED.inc(len(records))
             except OSError as error:
                 log.warning("calls could not be written to the spool", version=version_id, error=str(error))
                 self._drop(version_id, len(records))
 
-    def _append(self, version_id: str, number: int, fields: tuple[str, ...], records: list[CallRecord]) -> None:
+    def _append(self, version_id: str, number: int, fields: tuple[str, ...], records: list[CallRecord]) -> int:
+        """Adds calls to the segment of their version; how many bytes that took."""
         segment = self._segments.get(version_id)
         if segment is not None and segment.head.redacted_fields != fields:
             self._close(version_id)
@@ -191,9 +193,9 @@ class CallRecorder(Recorder):
             segment = self._segments[version_id] = self._spool.open(head)
         before = segment.bytes
         segment.append(records)
-        self._spooled_bytes += segment.bytes - before
         if segment.bytes >= SEGMENT_BYTES:
             self._close(version_id)
+        return segment.bytes - before
 
     def _close_all(self) -> None:
         for version_id in list(self._segments):
@@ -201,15 +203,20 @@ class CallRecorder(Recorder):
         self._spooled_bytes = self._spool.size_bytes
 
     def _close(self, version_id: str) -> None:
-        self._segments.pop(version_id).close()
-        self._has_untold = True
+        segment = self._segments.pop(version_id)
+        segment.close()
+        if segment.calls:
+            self._has_untold = True
+        else:
+            self._dropped[version_id] += segment.head.dropped  # is still to be said
 
     def _trim(self) -> None:
-        """Drops what has waited for longest to be turned."""
+        """Looks how much there is, and drops what has waited for longest to be turned when that is too much."""
+        self._spooled_bytes = self._spool.size_bytes
+        if self._spooled_bytes <= self._limits.spool_bytes:
+            return
         for segment in self._spool.trim(max(0, self._limits.spool_bytes - SEGMENT_BYTES)):
-            log.warning(
-                "recorded calls dropped: the spool is full", version=segment.version_id, calls=segment.calls
-            )
+            log.warning("the spool is full: calls dropped", version=segment.version_id, calls=segment.calls)
             self._drop(segment.version_id, segment.calls)
         self._spooled_bytes = self._spool.size_bytes
 
