@@ -2,7 +2,7 @@
 
 The database is dumped first. What it names (commits, logs) is written before it is named and never changed
 after, so files copied later hold all of it. Built environments are left out: they are made again from their
-locks at first use.
+locks at first use, and so are the working trees of served models.
 """
 
 import contextlib
@@ -39,8 +39,8 @@ _FOLDERS = ("repos", "runs", "blobs")
 _ARTIFACTS = "mlflow/artifacts"
 _FILES = ("secret.key", "admin-api-key", "node", "modelyard.toml", "git/known_hosts")
 _DUMP, _TRACKER_DUMP, _ABOUT = "database.dump", "tracker.dump", "about.json"
-# Working trees and tokens of running jobs mean nothing elsewhere.
-_PASSING = frozenset({"work", "code", "tmp", "token", "datasets"})
+# Working trees, tokens and sockets of what runs mean nothing elsewhere.
+_PASSING = frozenset({"work", "code", "tmp", "token", "datasets", "sockets"})
 # The index of the store is written by itself. Those of live folders are made anew when they are missing.
 _INDEX = "index.sqlite"
 _STORE_INDEX = f"blobs/{_INDEX}"
@@ -143,10 +143,17 @@ def _kept(home: Path) -> Iterator[Path]:
                 path = Path(root) / name
                 if not path.is_symlink() and not name.endswith(".lock") and not name.startswith(_INDEX):
                     yield path
-    for root, _, names in os.walk(home / _ARTIFACTS):
-        yield from (Path(root) / name for name in sorted(names))
+    yield from _all_files(home / _ARTIFACTS)
+    # Served models may be deleted where they are registered. What they still share with those is stored once.
+    for model in sorted((home / "models").glob("*/model")):
+        yield from _all_files(model)
     for live in sorted((home / "datasets").glob("*/live")):
         yield from _live_files(live)
+
+
+def _all_files(folder: Path) -> Iterator[Path]:
+    for root, _, names in os.walk(folder):
+        yield from (Path(root) / name for name in sorted(names))
 
 
 def _live_files(live: Path) -> Iterator[Path]:

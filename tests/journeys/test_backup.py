@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+
 from tests.journeys.running import DONE_SECONDS, RunningServer, running, wait_for
 
 
@@ -15,8 +17,41 @@ def _modelyard(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def _serve(server: RunningServer, http: httpx.Client, project: str, environment: str) -> str:
+    """A model API whose version runs; its id."""
+    body = {
+        "name": "twice",
+        "description": "",
+        "environmentId": environment,
+        "isAsync": False,
+        "strictNodeAntiAffinity": False,
+        "environmentVariables": [],
+        "version": {
+            "projectId": project,
+            "source": {"type": "File", "file": "twice.py", "function": "predict"},
+            "logHttpRequestResponse": False,
+            "monitoringEnabled": False,
+        },
+    }
+    made = http.post("/api/modelServing/v1/modelApis", json=body)
+    assert made.status_code == 201, made.text
+    model_api = str(made.json()["id"])
+    _wait_until_served(server, http, model_api)
+    return model_api
+
+
+def _wait_until_served(server: RunningServer, http: httpx.Client, model_api: str) -> None:
+    def answers() -> bool:
+        reply = http.post(f"/models/{model_api}/latest/model", json={"data": {"x": 21}})
+        return reply.status_code == 200 and reply.json()["result"] == 42
+
+    wait_for(answers, DONE_SECONDS, server.describe)
+
+
 def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> None:
     with server.http() as http:
+        code = b"def predict(x):\n    return 2 * x\n"
+        assert http.put("/v1/projects/admin/quick-start/twice.py", content=code).status_code == 201
         upload = http.put("/v1/projects/admin/quick-start/note.txt", content=io.BytesIO(b"remember"))
         assert upload.status_code == 201, upload.text
         project = http.get("/api/projects/beta/projects").json()["projects"][0]["id"]
@@ -41,6 +76,7 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
         assert http.post(f"{tracking}/runs/log-metric", json=metric).status_code == 200
         artifact = f"/api/2.0/mlflow-artifacts/artifacts/{made}/{run}/artifacts/poetry.lock"
         assert http.put(artifact, content=b"locked").status_code == 200
+        model_api = _serve(server, http, project, plain)
     key = server.key
 
     done = _modelyard("backup", str(tmp_path / "all.tar.gz"), "--home", str(server.home))
@@ -54,6 +90,7 @@ def test_a_backup_and_its_way_back(server: RunningServer, tmp_path: Path) -> Non
 
     with running(tmp_path / "new") as restored, restored.http() as http:
         assert restored.key == key
+        _wait_until_served(restored, http, model_api)
         commit = http.get("/v1/projects/admin/quick-start/commits").json()[0]
         path = f"/api/projects/v1/projects/{project}/files/{commit}/note.txt/content"
         assert http.get(path).content == b"remember"

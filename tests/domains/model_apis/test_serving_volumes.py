@@ -117,6 +117,14 @@ async def test_who_may_not_read_a_dataset_any_more_gives_it_to_no_model(
     assert await open_mounts(live) == 0
 
 
+async def test_an_administrator_needs_no_role_in_a_dataset(
+    ada: Person, project: dict[str, Any], live: Live, admin: Person
+) -> None:
+    version = await prepared(ada, project, live, admin)
+    await started(ada, version)
+    assert await calls(ada, version, folder="/mnt/data/calls") == {"a": "one"}
+
+
 async def test_a_mounted_snapshot_stays_until_its_version_ends(
     ada: Person, project: dict[str, Any], live: Live
 ) -> None:

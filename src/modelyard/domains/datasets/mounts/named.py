@@ -9,7 +9,7 @@ from modelyard.domains.datasets.mounts import queries
 from modelyard.domains.datasets.mounts.layout import MountedFolder
 from modelyard.domains.datasets.mounts.queries import Nameable, NewMount
 from modelyard.domains.datasets.storage import Storage, live_folder
-from modelyard.domains.users import DatasetRole, Right, dataset_rights
+from modelyard.domains.users import DatasetRole, Right, dataset_rights, find_user
 from modelyard.kit.db import Database
 from modelyard.kit.errors import Forbidden, NotFound
 from modelyard.kit.threads import apart
@@ -46,7 +46,9 @@ async def _allowed(db: Database, dataset: Nameable | None, wanted: WantedMount) 
     if dataset is None:
         raise NotFound(f"The dataset that is wanted at {wanted.path} is deleted.")
     roles = (await queries.roles_in(db, wanted.account_id, [dataset.id])).get(dataset.id, [])
-    rights = dataset_rights([DatasetRole(role) for role in roles], is_admin=False)
+    account = await find_user(db, wanted.account_id)
+    is_admin = account is not None and account.is_admin
+    rights = dataset_rights([DatasetRole(role) for role in roles], is_admin=is_admin)
     if Right.READ_DATASET_RW_V2 not in rights:
         raise Forbidden(
             f"Whoever asked for the dataset {dataset.name} at {wanted.path} may not read it any more; somebody who"
