@@ -127,6 +127,24 @@ async def test_the_same_content_is_built_once(builder: LocalBuilder) -> None:
     assert out.strip() == b"41"
 
 
+async def test_other_words_for_the_same_packages_get_the_same_environment(builder: LocalBuilder) -> None:
+    key, lock, _ = await _build(builder, "RUN pip install tinyone")
+    same, same_lock, said = await _build(builder, "RUN pip install tinyone==2.0")
+    assert (same, same_lock) == (key, lock)
+    assert not any("Making the virtual environment" in line for line in said)
+    other, _, _ = await _build(builder, "RUN pip install tinyone==1.0")
+    assert other != key
+    anew = BuildRequest(image="python", instructions="RUN pip install 'tinyone>=2'", skip_cache=True)
+    assert (await builder.build(anew, lambda _line: None)).key != key
+
+    place = builder.place(key)
+    assert place is not None
+    (place / "modelyard-complete.json").unlink()
+    made, _, said = await _build(builder, "RUN pip install 'tinyone>1'")
+    assert made != key
+    assert any("Making the virtual environment" in line for line in said)
+
+
 async def test_two_builders_at_once_make_one_environment(builder: LocalBuilder) -> None:
     both = await asyncio.gather(*(_build(builder, "RUN pip install tinyone") for _ in range(2)))
     assert both[0][0] == both[1][0]

@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from tests.journeys.commands import Done, Somebody, modelyard
-from tests.journeys.running import RunningServer, running
+from tests.journeys.running import DONE_SECONDS, RunningServer, running, wait_for
 from tests.journeys.tracking import client_of
 
 ADDER = "def predict(x, y=1):\n    print('asked for', x)\n    return {'sum': x + y}\n"
@@ -132,11 +132,12 @@ def test_a_version_that_cannot_be_loaded_says_why(ada: Somebody, tmp_path: Path)
     (tmp_path / "model.py").write_text(BROKEN)
     done = _serve(ada, "breaking", tmp_path, "--name", "fragile", "--yes")
     assert (done.code, done.out) == (1, ""), done.err
-    assert "Version 2 of fragile failed: " in done.err
+    assert "Version 2 of fragile failed" in done.err
     assert "RuntimeError: no weights here" in done.err
     assert ada.does("models", "call", "fragile", "--data", "[1]").json == {"sum": 2}
+    (tmp_path / "model.py").write_text(ADDER)
     for words, reason in {
-        ("model.py:missing",): "no function missing",
+        ("model.py:missing", "--folder", str(tmp_path)): "no function missing",
         ("other.py:predict",): "no file other.py",
         ("model.py",): "FILE.py:FUNCTION",
         ("model.py:predict", "--version", "1"): "--commit",
@@ -183,7 +184,7 @@ def test_a_registered_model_is_served_by_its_version_or_alias(
 
         class Doubling(mlflow.pyfunc.PythonModel):
             def predict(self, context, model_input):
-                return model_input["x"] * 2
+                return (model_input["x"] * 2).tolist()
 
         mlflow.models.set_model(Doubling())
     """)
@@ -198,16 +199,18 @@ def test_a_registered_model_is_served_by_its_version_or_alias(
                     name="model",
                     python_model=str(tmp_path / "doubling.py"),
                     pip_requirements=requirements,
-                    registered_model_name="team/doubling",
+                    registered_model_name="doubling",
                 )
-        client.set_registered_model_alias("team/doubling", "good", "1")
-    done = ada.does("models", "serve", "team/doubling@good")
-    assert "serves team/doubling/1." in done.err
-    assert ada.does("models", "call", "doubling", "--data", '{"x": 4}').json == [8]
+        client.set_registered_model_alias("doubling", "good", "1")
+    done = ada.does("models", "serve", "doubling@good", "--name", "twice")
+    assert "serves doubling/1." in done.err
+    assert ada.does("models", "call", "twice", "--data", '{"x": 4}').json == [8]
     body = '{"dataframe_split": {"columns": ["x"], "data": [[1], [2]]}}'
-    assert ada.does("models", "call", "doubling", stdin=body).json == [2, 4]
-    ada.does("models", "serve", "team/doubling", "--yes")
-    assert [row[:3] for row in ada.does("models", "versions", "doubling").rows] == [
-        ["2", "Running", "team/doubling/2"], ["1", "Stopped", "team/doubling/1"],
-    ]  # fmt: skip
-    assert [row[0] for row in ada.does("models", "versions", "team/doubling").rows] == ["2", "1"]
+    assert ada.does("models", "call", "twice", stdin=body).json == [2, 4]
+    ada.does("models", "serve", "doubling/2", "--name", "twice", "--yes")
+    after = [["2", "Running", "doubling/2"], ["1", "Stopped", "doubling/1"]]
+    wait_for(lambda: [row[:3] for row in ada.does("models", "versions", "twice").rows] == after, DONE_SECONDS)
+    ada.does("models", "serve", "doubling", "--no-wait")
+    assert [row[0] for row in ada.does("models", "versions", "doubling").rows] == ["2", "1"]
+    assert [row[0] for row in ada.does("models", "versions", "doubling", "--api").rows] == ["1"]
+    assert "no version" in ada.is_refused("models", "serve", "doubling/7")

@@ -1,5 +1,6 @@
 """`modelyard models serve`: a registered model or a function becomes a model API, or its next version."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from modelyard.cli.output import as_json, err, out, say
 
 # These are commands of `modelyard models`.
 app = typer.Typer()
+
+_PACKAGE = re.compile(r"\s*\+?\s*[\w.\[\]-]+==\S+")
 
 What = Annotated[
     str,
@@ -192,21 +195,22 @@ def _version(asked: Asked) -> dict[str, Any]:
 
 
 def until_it_runs(server: Server, api: Found, version: Found) -> Iterator[str]:
-    """What is logged of a version until it runs; raises CommandError when it never will."""
-    log, last = VersionLog(server, version, ["build", "deployment"]), ""
+    """What is logged of a version until it runs, but for the packages that are installed.
+
+    Raises CommandError when it never will; what is logged before explains it.
+    """
+    log = VersionLog(server, version, ["build", "deployment"])
     while True:
         deployment = server.get(path_of(version))["deployment"]
-        is_over = deployment["status"] == "Running" or not deployment["isPending"]
-        if is_over and deployment["status"] != "Running":
+        status, is_over = deployment["status"], not deployment["isPending"]
+        if is_over and status != "Running":
             time.sleep(SETTLE_SECONDS)
-        for line in log.fresh():
-            last = line["log"]
-            yield last
-        if deployment["status"] == "Running":
+        yield from (line["log"] for line in log.fresh() if not _PACKAGE.fullmatch(line["log"]))
+        if status == "Running":
             return
         if is_over:
-            how = f"failed: {last}" if deployment["status"] == "Failed" else "was stopped."
-            raise CommandError(f"Version {version['number']} of {api['name']} {how}")
+            how = "failed; the lines above say why" if status == "Failed" else "was stopped"
+            raise CommandError(f"Version {version['number']} of {api['name']} {how}.")
         time.sleep(POLL_SECONDS)
 
 

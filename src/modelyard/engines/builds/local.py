@@ -22,6 +22,7 @@ from modelyard.engines.builds.instructions import Plan, read_instructions
 from modelyard.engines.compute import Mount
 
 _COMPLETE = "modelyard-complete.json"
+_KEY = re.compile(r"[0-9a-f]{32}")
 _PYTHON = re.compile(r"(?:python|py)[:\-_]?(3\.?\d{1,2})", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _UNREACHABLE = re.compile(
@@ -37,7 +38,11 @@ class _Record(msgspec.Struct):
 
 
 class LocalBuilder:
-    """Environments as `<root>/<key>`; equal content is built once, also by two builders at a time."""
+    """Environments as `<root>/<key>`; equal content is built once, also by two builders at a time.
+
+    What asks for the same in other words, as a model does for what it was trained with, gets the same environment
+    when it is locked to the same.
+    """
 
     def __init__(self, root: Path, wrap: Wrap, cache: Path | None = None) -> None:
         self._root = root
@@ -63,7 +68,13 @@ class LocalBuilder:
                 say("The same content was built before; it is used again.")
             else:
                 lock = await self._locked(plan, python, say)
+                twin = None if request.skip_cache else self._twin(python, lock)
+                if twin is not None:
+                    say("The same packages are installed in an environment that is there; it is used.")
+                    return Built(key=twin, lock=lock, variables=plan.variables)
                 record = await self._install(key, lock, plan.options, plan.variables, python, say)
+                if not request.skip_cache:
+                    self._twins(python, lock).write_text(key)
         return Built(key=key, lock=record.lock, variables=plan.variables)
 
     async def rebuild(self, key: str, lock: str, image: str, say: Say) -> Path:
@@ -79,6 +90,20 @@ class LocalBuilder:
             return msgspec.json.decode((self._root / key / _COMPLETE).read_bytes(), type=_Record)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
+
+    def _twins(self, python: str, lock: str) -> Path:
+        """Where the key of an environment stands that is locked to this."""
+        content = msgspec.json.encode([python, sys.platform, lock])
+        return self._root / f".{hashlib.sha256(content).hexdigest()[:32]}.locked"
+
+    def _twin(self, python: str, lock: str) -> str | None:
+        """The key of an environment that is locked to this and complete."""
+        try:
+            key = self._twins(python, lock).read_text()
+        except FileNotFoundError:
+            return None
+        record = self._record(key) if _KEY.fullmatch(key) else None
+        return key if record is not None and record.lock == lock else None
 
     async def _python(self, image: str, say: Say) -> str:
         """The interpreter that stands for a base image: the version it names, else the server's own."""
