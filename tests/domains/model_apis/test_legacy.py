@@ -7,8 +7,10 @@ import pytest
 
 from tests.client import Modelyard, Person
 from tests.domains.model_apis.conftest import MODEL_APIS, PREDICT, at, make_model_api, of_version, versions
+from tests.domains.model_apis.served import Model
 from tests.domains.projects.conftest import let
 from tests.domains.running import as_
+from tests.engines.serving.models import Yard
 
 NOBODY = "0" * 24
 MODELS = "/v1/projects/ada/churn/models"
@@ -181,3 +183,26 @@ async def test_an_endpoint_is_for_those_who_work_in_its_project(
     await ada.post(f"{ENDPOINT}/publishRelease", release(commit="0" * 40), expect=400)
     [version] = await versions(ada, {"id": state["modelId"]})
     assert version == await bob.get(of_version(version))
+
+
+async def test_an_endpoint_is_called_at_the_address_of_its_project(
+    ada: Person, bob: Person, modelyard: Modelyard, yard: Yard, project: dict[str, Any]
+) -> None:
+    await ada.post(ENDPOINT, {"parameters": [1]}, expect=404)
+    state = await ada.post(f"{ENDPOINT}/publishRelease", release())
+    assert "does not run" in (await ada.post(ENDPOINT, {"parameters": [1]}, expect=503))["message"]
+    endpoint = Model(ada, yard, {"id": state["modelId"]}, project)
+    await endpoint.serves(await endpoint.first_version(), PREDICT)
+    while (reply := await ada.request("POST", ENDPOINT, json={"parameters": [1, 2]})).status_code == 503:
+        pass
+    assert reply.json() == {
+        "requestId": reply.headers["x-request-id"],
+        "result": {"sum": 3},
+        "release": state["release"],
+    }
+    assert "It takes: x, y" in (await ada.post(ENDPOINT, {"parameters": []}, expect=400))["message"]
+    assert "TypeError" in (await ada.post(ENDPOINT, {"parameters": [None]}, expect=500))["message"]
+    await bob.post(ENDPOINT, {"parameters": [1]}, expect=404)
+    await modelyard.stranger().post(ENDPOINT, {"parameters": [1]}, expect=401)
+    await let(ada, project, bob, "resultsConsumer")
+    assert (await bob.post(ENDPOINT, {"parameters": [4]}))["result"] == {"sum": 5}

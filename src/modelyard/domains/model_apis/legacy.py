@@ -1,6 +1,11 @@
 """Private routes by which the official client publishes models and the endpoint of a project."""
 
-from modelyard.domains.model_apis import publishing, queries
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+
+from modelyard.domains.model_apis import endpoint_calls, publishing, queries
 from modelyard.domains.model_apis.access import (
     MAKING,
     ModelApiAccess,
@@ -10,6 +15,8 @@ from modelyard.domains.model_apis.access import (
     model_api_with,
     version_with,
 )
+from modelyard.domains.model_apis.calls.routing import Router
+from modelyard.domains.model_apis.endpoint_calls import EndpointAnswer
 from modelyard.domains.model_apis.legacy_wire import (
     EndpointState,
     ExportImage,
@@ -29,6 +36,7 @@ from modelyard.domains.model_apis.versions import queries as version_queries
 from modelyard.domains.projects import Project, project_in_body, project_named_by
 from modelyard.domains.users import Caller, Right, authenticated
 from modelyard.engines.git import GitStore
+from modelyard.kit import context
 from modelyard.kit.crypto import Vault
 from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import BadRequest, NotFound
@@ -118,6 +126,18 @@ async def publish_endpoint(
     """Publish a function in a file as the endpoint of a project, or as its next version."""
     wanted = data.version(project.id)
     return await _state(db, await publishing.publish_endpoint(db, git, vault, caller, project, wanted))
+
+
+@operation(
+    "POST", ENDPOINT, guard=endpoint_with(Right.CALL_MODEL_API), tag=TAG,
+    failures=(400, 401, 403, 404, 429, 500, 502, 503, 504),
+)  # fmt: skip
+async def call_endpoint(
+    access: ModelApiAccess, db: Database, router: Router, request: Request[Any, Any, State]
+) -> EndpointAnswer:
+    """Call the function that is published, with its arguments in order."""
+    body = await request.body()
+    return await endpoint_calls.call(db, router, access.model_api, body, context.request_id.get())
 
 
 @operation("DELETE", ENDPOINT, guard=endpoint_with(Right.EDIT_MODEL_API), tag=TAG)

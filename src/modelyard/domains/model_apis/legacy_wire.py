@@ -197,6 +197,16 @@ class Release(Wire):
     file: str | UnsetType = UNSET
     function: str | UnsetType = UNSET
 
+    @classmethod
+    def of(cls, version: Version) -> Self:
+        """A stored version."""
+        return cls(
+            version=version.number,
+            commit_id=version.commit_id,
+            file=present(version.source.file),
+            function=present(version.source.function),
+        )
+
 
 class EndpointState(Wire):
     """How the endpoint of a project is; one that is not there is not published."""
@@ -211,13 +221,12 @@ class EndpointState(Wire):
         """A stored endpoint, if there is one, by the version that it is known by."""
         if endpoint is None or version is None:
             return cls(is_published=False, status=UNPUBLISHED)
-        release = Release(
-            version=version.number,
-            commit_id=version.commit_id,
-            file=present(version.source.file),
-            function=present(version.source.function),
+        return cls(
+            is_published=version.is_wanted,
+            status=version.status,
+            model_id=endpoint.id,
+            release=Release.of(version),
         )
-        return cls(is_published=version.is_wanted, status=version.status, model_id=endpoint.id, release=release)
 
 
 def _file_source(file: str, function: str, exclude_files: list[str] | None) -> ModelApiSource:

@@ -27,7 +27,7 @@ def answered(answer: Answer, release: bytes, request_id: str, seconds: float) ->
         times = (seconds * 1e3, answer.model_seconds * 1e3)
         reply = _ANSWER % (answer.body, release, request_id.encode(), *times)
         return Outcome(200, reply, answer.body, answer.model_seconds)
-    message = _message_in(answer)
+    message = message_in(answer)
     return Outcome(answer.status, failure_body(message), msgspec.json.encode(message), answer.model_seconds, {})
 
 
@@ -71,7 +71,7 @@ def _ended(error: asyncio.CancelledError, watched: Watched) -> BaseException:
     return RequestTimeout("The body came too slowly; send it again.")
 
 
-def _message_in(answer: Answer) -> str:
+def message_in(answer: Answer) -> str:
     """What a model says that could not answer."""
     try:
         return msgspec.json.decode(answer.body, type=str)
