@@ -10,7 +10,7 @@ import msgspec
 
 from modelyard.domains.model_apis.queries import announce
 from modelyard.engines.compute.local import LocalCompute
-from modelyard.engines.serving import Description
+from modelyard.engines.serving import Description, MlflowSource
 from modelyard.engines.serving.local import LocalReplica
 from modelyard.kit.db import Database
 from modelyard.kit.ids import new_id
@@ -41,9 +41,9 @@ class Stand:
         await self.db.execute("DELETE FROM work WHERE kind = 'model_apis.serve'")
         return made
 
-    async def serves(self, version_id: str, code: str, replicas: int = 1) -> list[LocalReplica]:
-        """Has a version run with the function `predict` of some code."""
-        source = self.yard.function(code)
+    async def serves(self, version_id: str, code: str | MlflowSource, replicas: int = 1) -> list[LocalReplica]:
+        """Has a version run with the function `predict` of some code, or with an MLflow model."""
+        source = self.yard.function(code) if isinstance(code, str) else code
         started = [self.yard.start(self.yard.program(source)) for _ in range(replicas)]
         said = [await replica.ready(60) for replica in started]
         await self.notes(version_id, said[0], [replica.address for replica in started])

@@ -10,15 +10,19 @@ import httpx
 import msgspec
 import pytest
 
+from modelyard.engines.serving import MlflowSource
 from modelyard.kit.db import Database
 from modelyard.settings import Settings
 from tests.client import Modelyard, Person
 from tests.domains.conftest import running
-from tests.domains.model_apis.conftest import at
+from tests.domains.model_apis.conftest import at, make_model_api
+from tests.domains.model_apis.serving import first_version, new_version, sets_running, waits_for
 from tests.domains.model_apis.stand import Stand, standing
+from tests.domains.running import as_
+from tests.engines.serving.mlflow_models import save_sum
 
 ASYNC = "/api/modelApis/async/v1"
-SECONDS = 30
+SECONDS = 60
 ADD = """
 def predict(x, y=1):
     return {"sum": x + y}
@@ -36,6 +40,9 @@ def predict(folder, answer=1):
         time.sleep(0.01)
     return answer
 """
+
+
+_SUM = "(model_input['a'] + model_input['b']).tolist()"
 
 
 @pytest.fixture
@@ -99,6 +106,39 @@ async def test_a_prediction_waits_for_its_model_and_is_made_when_it_runs(
     assert await ended(ada, adder, prediction) == {
         "asyncPredictionId": prediction, "status": "Succeeded", "result": {"sum": 3},
     }  # fmt: skip
+
+
+async def test_predictions_of_a_version_that_the_runner_serves_go_on_with_the_next_one(
+    ada: Person, project: dict[str, Any], runner: None
+) -> None:
+    made = await make_model_api(ada, project, isAsync=True)
+    early = await ask(ada, made, x=1)
+    assert (await ended(ada, made, early))["result"] == {"sum": 2}
+    version = await first_version(ada, made)
+    await sets_running(ada, version, running=False)
+    await waits_for(ada, version, "Stopped")
+    meanwhile = await ask(ada, made, x=5)
+    assert (await look(ada, made, meanwhile))["status"] == "Pending"
+    await as_(ada).uploads("churn", "model.py", "def predict(x):\n    return {'twice': 2 * x}\n")
+    await new_version(ada, made, project)
+    assert (await ended(ada, made, meanwhile))["result"] == {"twice": 10}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "result"),
+    [
+        ({"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2], [3, 4]]}}, [3, 7]),
+        ({"dataframe_records": [{"a": 1, "b": 5}]}, [6]),
+        ({"a": 1, "b": 2}, [3]),
+    ],
+)
+async def test_a_model_of_the_registry_takes_mlflows_forms_and_records(
+    ada: Person, adder: dict[str, Any], stand: Stand, runner: None, tmp_path: Path, parameters: Any, result: Any
+) -> None:
+    await stand.db.execute('UPDATE model_api_versions SET source = source || \'{"type": "Registry"}\'')
+    await stand.serves(version_id(adder), MlflowSource(folder=save_sum(tmp_path, _SUM)))
+    found = await ended(ada, adder, await ask(ada, adder, **parameters))
+    assert found.get("result") == {"result": result}, found
 
 
 async def test_what_the_model_refuses_or_raises_is_said_to_the_caller(

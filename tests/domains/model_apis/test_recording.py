@@ -19,10 +19,11 @@ from tests.client import Modelyard, Person
 from tests.domains.conftest import running
 from tests.domains.datasets.conftest import EDITOR, READER, grant, make_dataset
 from tests.domains.model_apis.conftest import make_model_api
+from tests.domains.model_apis.serving import first_version, waits_for
 from tests.domains.model_apis.stand import Stand, standing
 from tests.domains.projects.conftest import let
 
-SECONDS = 30
+SECONDS = 60
 ADD = """
 def predict(x, iban=None):
     return {"sum": x + 1, "iban": iban}
@@ -180,6 +181,20 @@ async def test_calls_are_recorded_only_where_somebody_asked_for_it(
     await call(ada, monitored, x=2)
     found = await recorded(modelyard, ada, 1)
     assert {row["version_id"] for row in found} == {monitored["activeVersion"]["id"]}
+
+
+async def test_of_a_version_that_the_runner_serves_inputs_by_position_are_known_by_their_names(
+    modelyard: Modelyard, ada: Person, project: dict[str, Any], runner: None
+) -> None:
+    made = await make_model_api(ada, project, version={"recordInvocation": True})
+    await ada.put(recording(made), {"sampleRate": 1, "redactedFields": ["y"]})
+    await waits_for(ada, await first_version(ada, made), "Running")
+    for parameters in ([1, 2], {"x": 3, "y": 4}):
+        body = {"parameters": parameters}
+        response = await ada.request("POST", f"/models/{made['id']}/latest/model", json=body)
+        assert response.status_code == 200, response.text
+    found = [json.loads(row["request"])["parameters"] for row in await recorded(modelyard, ada, 2)]
+    assert found == [[1, "[redacted]"], {"x": 3, "y": "[redacted]"}]
 
 
 async def test_predictions_are_recorded_too(

@@ -65,7 +65,8 @@ class Standing:
             if any(states[one.id] is State.ENDED for one in changed):
                 forgotten = await queries.forget_replicas(tx, self._version.id, KEPT_REPLICAS)
             if description is not None:
-                interface = msgspec.convert(msgspec.to_builtins(description), Interface)
+                said = msgspec.to_builtins(description) | {"input_names": list(description.inputs)}
+                interface = msgspec.convert(said, Interface)
                 await queries.set_interface(tx, self._version.id, interface)
             ended = [] if is_same or status is None else await self._enter(tx, status, problem)
             await announce(tx, self._version.model_api_id)
