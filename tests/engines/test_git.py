@@ -46,6 +46,14 @@ def test_replacing_leaves_just_the_new_files(store: LocalGitStore) -> None:
     assert _paths(store, commit) == ["only.txt"]
 
 
+def test_a_checkout_without_some_files(store: LocalGitStore, tmp_path: Path) -> None:
+    more = {SafePath(path): b"1" for path in ("data/a.bin", "data/deep/b.bin", "b.csv", "src/c.csv", "src/b.py")}
+    commit = store.commit_files("p", more, ADA, "more")
+    store.checkout("p", commit, tmp_path / "tree", without=["data/", "*.csv", "src/b.py"])
+    files = [path for path in (tmp_path / "tree").rglob("*") if path.is_file()]
+    assert sorted(path.relative_to(tmp_path / "tree").as_posix() for path in files) == ["README.md", "src/a.py"]
+
+
 @pytest.mark.parametrize("path", ["missing.txt", "src", "src/a.py/below"])
 def test_what_is_no_file_is_not_found(store: LocalGitStore, path: str) -> None:
     with pytest.raises(NotFound):

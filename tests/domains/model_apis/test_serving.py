@@ -347,3 +347,54 @@ class TestHealth:
         [ended] = await eventually(lambda: replicas_of(ada, version, "ended"), "the end of the first one")
         assert "has worked on one request" in ended["problem"]
         assert await calls(ada, version, s=0) == 0
+
+
+async def test_no_call_fails_while_a_version_takes_over(ada: Person, project: dict[str, Any]) -> None:
+    made, first = await serve(ada, project, replicas=2)
+    results: list[Any] = []
+    over = asyncio.Event()
+
+    async def keep_calling() -> None:
+        while not over.is_set():
+            reply = await ada.modelyard.http.post(
+                f"/models/{made['id']}/latest/model",
+                json={"data": {"x": 3, "y": 5}},
+                headers={"X-Domino-Api-Key": ada.key},
+            )
+            assert reply.status_code == 200, reply.text
+            results.append(reply.json()["result"])
+
+    calling = [asyncio.create_task(keep_calling()) for _ in range(4)]
+    await replaced(ada, project, made)
+    await waits_for(ada, first, "Stopped")
+    before = len(results)
+    await eventually(lambda: more_than(results, before + 20), "more calls")
+    over.set()
+    await asyncio.gather(*calling)
+    assert {tuple(one.items()) for one in results} == {(("sum", 8),), (("product", 15),)}
+    assert results[-20:] == [{"product": 15}] * 20
+
+
+async def more_than(results: list[Any], count: int) -> bool:
+    return len(results) > count
+
+
+@pytest.mark.parametrize(
+    ("tier", "says_why"),
+    [("memory_bytes = 100 * 1048576", "its tier allows 100 MiB"), ("gpus = 1", "choose a tier without")],
+)
+async def test_what_a_tier_does_not_give_is_said(
+    ada: Person, project: dict[str, Any], tier: str, says_why: str
+) -> None:
+    hungry = "KEPT = bytearray(300 * 2**20)\nimport time\n\ntime.sleep(60)\n\n\ndef predict():\n    return 1\n"
+    await as_(ada).uploads("churn", "hungry.py", hungry)
+    source = file_source("hungry.py")
+    version = await first_version(
+        ada, await make_model_api(ada, project, version={"source": source, "shouldDeploy": False})
+    )
+    await waits_for(ada, version, "Ready to run")
+    await ada.modelyard.db.execute(f"UPDATE hardware_tiers SET {tier}")
+    await sets_running(ada, version, True)
+    await eventually(lambda: has_status(ada, version, "Failed"), "the failure")
+    assert says_why in str(await problem_of(ada, version))
+    await says(ada, version, says_why)

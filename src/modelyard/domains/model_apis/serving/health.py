@@ -10,6 +10,8 @@ from modelyard.kit.errors import Unavailable
 
 # A replica that nobody asks for a minute ends itself.
 LONGEST_SILENCE_SECONDS = 20.0
+# In which a replica answers that does well.
+QUICK_SECONDS = 1.0
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Probes:
 
 async def is_idle(replica: Replica) -> bool:
     """Whether nothing is known of requests that a replica still has to answer."""
-    health = await _asked(replica, LONGEST_SILENCE_SECONDS)
+    health = await _asked(replica, QUICK_SECONDS)
     return health is None or (health.busy_seconds == 0 and health.waiting == 0)
 
 

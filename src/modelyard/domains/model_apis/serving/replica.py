@@ -1,6 +1,7 @@
 """One replica in the hands of this runner: prepared, started or adopted, watched, drained, ended."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -217,7 +218,8 @@ class Served:
             if time.monotonic() - began >= LET_GO_SECONDS and await is_idle(replica):
                 break
         if not ended.done():
-            await replica.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(replica.drain(), LET_GO_AT_MOST_SECONDS)
             # What it was given before is finished.
             await asyncio.wait({ended}, timeout=self._rules().request_timeout_seconds)
         if not ended.done():
