@@ -10,7 +10,7 @@ from modelyard.domains.model_apis import queries
 from modelyard.domains.model_apis.queries import ModelApi
 from modelyard.domains.model_apis.versions import queries as version_queries
 from modelyard.domains.model_apis.versions.queries import Version
-from modelyard.domains.projects import Project, project_by_id, project_by_name
+from modelyard.domains.projects import Project, project_by_id
 from modelyard.domains.users import Caller, Right
 from modelyard.kit.access import Guard
 from modelyard.kit.db import Database
@@ -73,11 +73,12 @@ def endpoint_with(*rights: Right) -> Guard:
     """The guard of operations on a project's endpoint, by `ownerName` and `projectName`: provides `access`."""
 
     async def load(caller: Caller, db: Database, ownerName: str, projectName: str) -> ModelApiAccess:
-        project = await project_by_name(db, caller, ownerName, projectName)
-        endpoint = await queries.find_project_endpoint(db, caller, project.id)
-        if endpoint is None:
-            raise NotFound(f"The project {project.owner_name}/{project.name} has no endpoint that you may see.")
-        return ModelApiAccess(await model_api_by_id(db, caller, endpoint.id, *rights), caller)
+        found = await queries.find_endpoint_named(db, caller, ownerName, projectName)
+        if found is None:
+            raise NotFound(
+                f"The project {ownerName[:100]}/{projectName[:100]} has no endpoint, or you may not see it."
+            )
+        return ModelApiAccess(await model_api_by_id(db, caller, found, *rights), caller)
 
     return Guard("access", load, rights=rights, scope="model API")
 

@@ -193,6 +193,17 @@ async def find_project_endpoint(db: Executor, caller: Caller, project_id: str) -
     return None if found is None else msgspec.convert(found, ModelApi)
 
 
+async def find_endpoint_named(db: Executor, caller: Caller, owner: str, project: str) -> str | None:
+    """The id of the endpoint of a project by its owner's name and its own, if the caller may know of it."""
+    found: str | None = await db.value(
+        f"SELECT a.id FROM {OF_CALLER} JOIN projects p ON p.id = a.project_id JOIN users o ON o.id = p.owner_id"
+        " WHERE lower(o.user_name) = lower($3) AND lower(p.name) = lower($4) AND p.archived_at IS NULL"
+        f" AND a.is_project_endpoint AND {VISIBLE}",
+        caller.id, caller.is_admin, owner, project,
+    )  # fmt: skip
+    return found
+
+
 async def list_visible(db: Executor, caller: Caller, wanted: ModelApiFilter) -> Listed[ModelApi]:
     """One page of the model APIs that the caller may know of and that are asked for.
 
