@@ -60,7 +60,8 @@ def test_a_function_is_served_and_called_in_every_way(ada: Somebody, bob: Somebo
     assert done.code == 0, done.err
     address, token = done.out.split()
     assert "Version 1 of adder" in done.err
-    assert f"-u TOKEN:TOKEN -H 'Content-Type: application/json' -d '{{\"data\": {{}}}}' {address}" in done.err
+    body = """'{"data":{"x":1,"y":1}}'"""
+    assert f"curl -u TOKEN:TOKEN -H 'Content-Type: application/json' -d {body} {address}\n" in done.err
     assert _asked(address, token).json()["result"] == {"sum": 3}
     assert _asked(address, "mdm_wrong").status_code == 401
 
@@ -68,6 +69,7 @@ def test_a_function_is_served_and_called_in_every_way(ada: Somebody, bob: Somebo
     assert ada.does(*call, "--data", '{"x": 2}').json == {"sum": 3}
     assert ada.does(*call, "--data", "[2, 5]", "--version", "1").json == {"sum": 7}
     assert ada.does(*call, "--data", "2").json == {"sum": 3}
+    assert ada.does(*call, "--example").json == {"sum": 2}
     assert ada.does(*call, stdin='{"data": {"x": 4}}').json == {"sum": 5}
     (tmp_path / "body.json").write_text('{"parameters": [1, 1]}')
     assert ada.does(*call, "--file", "body.json", cwd=tmp_path).json == {"sum": 2}
@@ -81,7 +83,7 @@ def test_a_function_is_served_and_called_in_every_way(ada: Somebody, bob: Somebo
     assert "not JSON" in ada.is_refused(*call, "--data", "{x: 1}")
     assert "no version" in ada.is_refused(*call, "--data", "[1]", "--version", "7")
     assert "in production" in ada.is_refused(*call, "--data", "[1]", "--prod")
-    assert "--data or --file" in ada.is_refused(*call, "--data", "1", "--file", "-")
+    assert "--data, --file" in ada.is_refused(*call, "--data", "1", "--file", "-")
     assert "--version or --prod" in ada.is_refused(*call, "--data", "1", "--prod", "--version", "1")
 
     said = ada.does("models", "logs", "adder").out
@@ -139,7 +141,7 @@ def test_a_version_that_cannot_be_loaded_says_why(ada: Somebody, tmp_path: Path)
     for words, reason in {
         ("model.py:missing", "--folder", str(tmp_path)): "no function missing",
         ("other.py:predict",): "no file other.py",
-        ("model.py",): "FILE.py:FUNCTION",
+        ("model.py",): "model.py:FUNCTION",
         ("model.py:predict", "--version", "1"): "--commit",
         ("model.py:predict", "--env", "NOT_SET_HERE"): "NOT_SET_HERE=VALUE",
         ("model.py:predict", "--async", "--name", "fragile"): "answers at once",
@@ -173,6 +175,7 @@ def test_an_asynchronous_model_api_is_waited_for(ada: Somebody, tmp_path: Path) 
     assert _serve(ada, "waiting", tmp_path, "--name", "waiter", "--async").code == 0
     assert ada.does("models", "call", "waiter", "--data", '{"x": 21}').json == {"result": 42}
     assert "TypeError" in ada.is_refused("models", "call", "waiter", "--data", '{"x": null}')
+    assert "give --data" in ada.is_refused("models", "call", "waiter", "--example")
 
 
 def test_a_registered_model_is_served_by_its_version_or_alias(

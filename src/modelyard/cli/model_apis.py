@@ -1,6 +1,6 @@
 """`modelyard models apis`, `versions`, `promote`, `tokens`, ...: what is served, and which version of it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,6 +37,13 @@ def path_of(version: Found) -> str:
 def calling(server: Server, model_api_id: str, version: str = "latest") -> str:
     """Where a model API is called: `latest`, `labels/prod`, or the number of a version."""
     return f"{server.url}/models/{model_api_id}/{version}/model"
+
+
+def example_of(server: Server, model_api_id: str) -> Any:
+    """A body that the newest version takes, as far as that can be known; None when it cannot."""
+    paths = server.get(f"/models/{model_api_id}/openapi.json")["paths"]
+    post = paths.get(f"/models/{model_api_id}/latest/model", {}).get("post", {})
+    return post.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
 
 
 @app.command("apis")

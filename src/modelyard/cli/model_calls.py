@@ -10,7 +10,7 @@ import typer
 from modelyard.cli.asking import file_text
 from modelyard.cli.connection import CommandError, Server
 from modelyard.cli.finding import Found, find_model_api
-from modelyard.cli.model_apis import ApiName, ApiProject
+from modelyard.cli.model_apis import ApiName, ApiProject, example_of
 from modelyard.cli.output import as_json, err
 from modelyard.kit.ids import is_id
 
@@ -31,6 +31,7 @@ def call(
         str | None,
         typer.Option(metavar="FILE", help="A file with the whole body, or - to read it here, as without --data."),
     ] = None,
+    example: Annotated[bool, typer.Option("--example", help="Ask what the model's own example asks.")] = False,
     version: Annotated[
         int | None, typer.Option("--version", metavar="N", help="A version; the newest that runs when left out.")
     ] = None,
@@ -42,16 +43,19 @@ def call(
     project: ApiProject = None,
 ) -> None:
     """Call a model API and print its result; an asynchronous one is waited for."""
+    if sum((data is not None, file is not None, example)) > 1:
+        raise CommandError("Give one of --data, --file and --example.")
     if prod and version is not None:
         raise CommandError("Give --version or --prod.")
     server = Server.find()
     found = _model_api(server, api, project, token)
     caller = server if token is None else Server(server.url, token)
+    body = _example(caller, found) if example else _body(data, file, found)
     if found.get("isAsync"):
-        answer = _waited_for(caller, found["id"], _body(data, file, by_name="parameters"))
+        answer = _waited_for(caller, found["id"], body)
     else:
         choice = "labels/prod" if prod else str(version or "latest")
-        answer = caller.work("POST", f"/models/{found['id']}/{choice}/model", _body(data, file, by_name="data"))
+        answer = caller.work("POST", f"/models/{found['id']}/{choice}/model", body)
     as_json(answer if raw else answer.get("result"))
 
 
@@ -65,17 +69,22 @@ def _model_api(server: Server, api: str, project: str | None, token: str | None)
         return {"id": api}
 
 
-def _body(data: str | None, file: str | None, *, by_name: str) -> Any:
+def _example(server: Server, model_api: Found) -> Any:
+    found = example_of(server, model_api["id"])
+    if found is None:
+        raise CommandError(f"Nothing is known of what {model_api.get('name', 'it')} takes; give --data.")
+    return found
+
+
+def _body(data: str | None, file: str | None, model_api: Found) -> Any:
     """What is sent: arguments as their kind of body has them, or a body as it was written."""
-    if data is not None and file is not None:
-        raise CommandError("Give --data or --file.")
     if data is None:
         if file is None and sys.stdin.isatty():
             raise CommandError("Give the arguments by --data JSON, or the whole body by --file FILE.")
         return _decoded(file_text("-" if file is None else file, "--file"), "The body")
     arguments = _decoded(data, "--data")
     if isinstance(arguments, dict):
-        return {by_name: arguments}
+        return {"parameters" if model_api.get("isAsync") else "data": arguments}
     return {"parameters": arguments if isinstance(arguments, list) else [arguments]}
 
 

@@ -1,6 +1,7 @@
 """`modelyard models serve`: a registered model or a function becomes a model API, or its next version."""
 
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from modelyard.cli.asking import confirm
 from modelyard.cli.connection import CommandError, Refused, Server
 from modelyard.cli.finding import MODEL_APIS, Found, api_versions, find_environment, model_apis
-from modelyard.cli.model_apis import calling, new_token, path_of, print_token, source_words
+from modelyard.cli.model_apis import calling, example_of, new_token, path_of, print_token, source_words
 from modelyard.cli.model_logs import POLL_SECONDS, SETTLE_SECONDS, VersionLog
 from modelyard.cli.model_sources import commit_of, default_environment, default_name, source_of, variables_of
 from modelyard.cli.options import Json, Yes
@@ -20,6 +21,8 @@ from modelyard.cli.output import as_json, err, out, say
 
 # These are commands of `modelyard models`.
 app = typer.Typer()
+
+LONGEST_EXAMPLE = 200
 
 _PACKAGE = re.compile(r"\s*\+?\s*[\w.\[\]-]+==\S+")
 
@@ -224,5 +227,16 @@ def _tell(server: Server, api: Found, version: Found, secret: Found | None, *, j
     out.print(address, highlight=False, soft_wrap=True)
     if secret:
         print_token(secret, api["name"])
+    say(_curl(server, api, address))
+    say(f"Or try it at {server.url}/models/{api['id']}")
+
+
+def _curl(server: Server, api: Found, address: str) -> str:
+    """The command that asks what the model's own example asks, if that is not too long to be read."""
+    example = None if api["isAsync"] else example_of(server, api["id"])
+    if api["isAsync"]:
+        address, example = f"{server.url}/api/modelApis/async/v1/{api['id']}", {"parameters": {}}
+    body = msgspec.json.encode(example or {"data": {}}).decode()
+    shown = shlex.quote(body) if len(body) <= LONGEST_EXAMPLE else "@body.json"
     access = "" if api["access"]["isPublic"] else "-u TOKEN:TOKEN "
-    say(f"curl {access}-H 'Content-Type: application/json' -d '{{\"data\": {{}}}}' {address}")
+    return f"curl {access}-H 'Content-Type: application/json' -d {shown} {address}"

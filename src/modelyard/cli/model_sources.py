@@ -34,8 +34,9 @@ def source_of(server: Server, what: str, version: int | None, project: str | Non
         return {"type": "File", "file": file[1], "function": file[2]}, find_project(server, project)
     model, number = _model_version(server, what, version)
     found = server.get(at(model))
-    number = found.get("latestVersion") if number is None else number
-    if number is None:
+    if number is not None:
+        number = server.get(f"{at(model)}/versions/{number}")["modelVersion"]
+    elif (number := found.get("latestVersion")) is None:
         raise CommandError(f"The model {found['name']} has no versions yet.")
     source = {"type": "Registry", "registeredModelName": found["name"], "registeredModelVersion": number}
     return source, found["project"] if project is None else find_project(server, project)
