@@ -191,10 +191,11 @@ class Notes:
 
 
 async def test_calls_of_recorded_versions_are_told_to_the_recorder(
-    ada: Person, yard: Yard, project: dict[str, Any]
+    ada: Person, yard: Yard, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = Notes()
-    ada.modelyard.http._transport.app._state["recorder"] = notes  # type: ignore[attr-defined]
+    state = ada.modelyard.http._transport.app._state  # type: ignore[attr-defined]
+    monkeypatch.setattr(state.recorder, "record", notes.record)
     silent = await new_model(ada, yard, project, ADDER, name="silent")
     told = await new_model(ada, yard, project, ADDER, {"monitoringEnabled": True}, name="told")
     token_id = await told.add_token("mdt_second")
