@@ -58,6 +58,18 @@ def test_workers_outlive_a_server_that_is_killed_under_load(server: RunningServe
     assert _workers(server) == before
 
 
+def test_a_database_that_is_killed_under_load_costs_no_call(server: RunningServer, served: ServedModel) -> None:
+    load = Load(served, {"data": {"x": 2}}, "latest", each_seconds=0.01)
+    with load.running():
+        load.answered(50)
+        before = server.pids("postgres")
+        server.kill("postgres")
+        wait_for(lambda: server.pids("postgres") != before, DONE_SECONDS, server.describe)
+        wait_for(lambda: served.status(1) == "Running", DONE_SECONDS, server.describe)
+        load.answered(50)
+    assert load.failures == []
+
+
 def test_workers_that_are_killed_under_load_are_replaced(server: RunningServer, served: ServedModel) -> None:
     load = Load(served, {"data": {"x": 2}}, "latest", each_seconds=0.0)
     with load.running(clients=6):

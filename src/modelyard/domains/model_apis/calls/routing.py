@@ -1,7 +1,7 @@
 """Where calls go: what is known of model APIs is kept until it changes, and each version has one endpoint.
 
 It is known by one query, and forgotten when a notification says that it has changed. While nobody listens for
-notifications nothing is kept.
+notifications nothing is kept, unless the database is away: then nobody can change anything.
 """
 
 import asyncio
@@ -148,6 +148,8 @@ class Router:
         self._queue_size = queue_size
         self._is_listening = False
         self._routes: dict[str, Route] = {}
+        # What was known when the database went away.
+        self._last_known: dict[str, Route] = {}
         self._strangers: dict[str, None] = {}
         self._reading: dict[str, _Reading] = {}
         self._destinations: dict[str, dict[str, Destination]] = {}
@@ -161,11 +163,19 @@ class Router:
         return self._routes.get(model_api_id)
 
     async def find(self, model_api_id: str) -> Route | None:
-        """The route of a model API, or None for an unknown or archived one; who asks meanwhile gets the same."""
+        """The route of a model API, or None for an unknown or archived one; who asks meanwhile gets the same.
+
+        Raises Unavailable when the database is away and nothing was known before.
+        """
         route = self._routes.get(model_api_id)
         if route is not None or model_api_id in self._strangers or not is_id(model_api_id):
             return route
-        return await asyncio.shield(self._read(model_api_id))
+        try:
+            return await asyncio.shield(self._read(model_api_id))
+        except Unavailable:
+            if (last := self._last_known.get(model_api_id)) is None:
+                raise
+            return last
 
     async def call(
         self, route: Route, choice: Choice, body: bytes, request_id: str, timeout_seconds: float
@@ -186,8 +196,8 @@ class Router:
 
     def forget(self, model_api_id: str) -> None:
         """Has what is known read again before the next call: whoever has changed it calls this on commit."""
-        self._routes.pop(model_api_id, None)
-        self._strangers.pop(model_api_id, None)
+        for known in (self._routes, self._last_known, self._strangers):
+            known.pop(model_api_id, None)
         if reading := self._reading.get(model_api_id):
             reading.is_outdated = True
 
@@ -207,11 +217,13 @@ class Router:
     def _began(self) -> None:
         self._is_listening = True
         self._forget_all()
+        self._last_known = {}
         for model_api_id in self._destinations:
             self._read(model_api_id)
 
     def _lost(self) -> None:
         self._is_listening = False
+        self._last_known |= self._routes
         self._forget_all()
 
     def _forget_all(self) -> None:
@@ -242,14 +254,14 @@ class Router:
     def _take(self, model_api_id: str, routes: Routes | None) -> Route | None:
         destinations = self._updated(model_api_id, routes)
         if routes is None:
+            self._last_known.pop(model_api_id, None)
             if self._is_listening:
                 self._strangers[model_api_id] = None
                 if len(self._strangers) > STRANGERS_KEPT:
                     del self._strangers[next(iter(self._strangers))]
             return None
         route = Route(routes, destinations)
-        if self._is_listening:
-            self._routes[model_api_id] = route
+        (self._routes if self._is_listening else self._last_known)[model_api_id] = route
         return route
 
     def _updated(self, model_api_id: str, routes: Routes | None) -> dict[str, Destination]:
