@@ -54,6 +54,14 @@ async def test_what_cannot_be_used_is_refused_by_name(
     assert (await ada.get(MODEL_APIS))["metadata"]["totalCount"] == 0
 
 
+async def test_the_environment_of_a_model_api_is_looked_at_though_its_version_has_another(
+    ada: Person, project: dict[str, Any]
+) -> None:
+    own = {"environmentId": await as_(ada).plain_python()}
+    refused = await make_model_api(ada, project, expect=400, environmentId="0" * 24, version=own)
+    assert "environment" in refused["message"]
+
+
 async def test_a_stranger_sees_and_makes_nothing(ada: Person, bob: Person, project: dict[str, Any]) -> None:
     made = await make_model_api(ada, project)
     await make_model_api(bob, project, expect=404)

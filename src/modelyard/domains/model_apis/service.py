@@ -48,8 +48,10 @@ async def create(
     """
     model_api_id = new_id()
     tier = await hardware_tiers.tier_for_model_api(db, wanted.hardware_tier_id)
+    # The version may name another one, but later versions need not.
+    own = await environments.environment_for_job(db, caller, wanted.environment_id, None)
     version = await versions.prepare(
-        db, git, caller, project, wanted.version, model_api_id=model_api_id, environment_id=wanted.environment_id
+        db, git, caller, project, wanted.version, model_api_id=model_api_id, environment_id=own.environment_id
     )
     new = _new(caller, project, wanted, model_api_id, tier.id)
     if is_project_endpoint:

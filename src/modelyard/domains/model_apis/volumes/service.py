@@ -4,8 +4,6 @@ import itertools
 import re
 from collections.abc import Sequence
 
-import msgspec
-
 from modelyard.domains.datasets import Dataset, Snapshot, dataset_in_project, snapshot_by_id, snapshot_of
 from modelyard.domains.model_apis import queries as model_apis
 from modelyard.domains.model_apis.queries import ModelApi, Volume
@@ -63,9 +61,7 @@ async def detach(tx: Transaction, caller: Caller, model_api: ModelApi, name: str
 
 async def _prepared(db: Executor, caller: Caller, project_id: str, wanted: ModelApiVolume) -> Volume:
     mount_path = checked_mount_path(wanted.mount_path)
-    # Replicas see it with the roles of whoever attached it, which is not all that an administrator may see.
-    adder = msgspec.structs.replace(caller, is_admin=False)
-    dataset, snapshot = await _named(db, adder, project_id, wanted)
+    dataset, snapshot = await _named(db, caller, project_id, wanted)
     if snapshot is not None and not wanted.read_only:
         raise BadRequest(f"readOnly: {wanted.name[:100]} is a snapshot, which nobody can change; say true.")
     return Volume(
