@@ -122,19 +122,29 @@ async def test_a_child_that_fails_says_why(spool: Spool, tmp_path: Path) -> None
         await read_back(spool, tmp_path / "file")
 
 
-def test_an_empty_segment_of_a_killed_writer_goes(spool: Spool, tmp_path: Path) -> None:
+def test_an_empty_segment_is_none(spool: Spool, tmp_path: Path) -> None:
     version = new_id()
-    segment = spool.open(head(version))
+    empty = spool.open(head(version))
     left = next((tmp_path / "spool" / version).iterdir())
     content = left.read_bytes()
-    segment.close()
-    [closed] = spool.closed()
-    spool.remove(closed)
-    assert not (tmp_path / "spool" / version).exists()
-    spool.open(head(version)).close()
-    left.write_bytes(content)
-    assert len(spool.closed()) == 1
+    empty.close()
     assert not left.exists()
+    left.write_bytes(content)  # as a killed writer leaves it
+    assert spool.closed() == []
+    assert not left.exists()
+
+
+def test_the_folder_of_a_version_goes_with_its_last_segment(spool: Spool, tmp_path: Path) -> None:
+    version = new_id()
+    for _ in range(2):
+        segment = spool.open(head(version))
+        segment.append([call()])
+        segment.close()
+    first, last = spool.closed()
+    spool.remove(first)
+    assert (tmp_path / "spool" / version).exists()
+    spool.remove(last)
+    assert not (tmp_path / "spool" / version).exists()
 
 
 def test_a_full_spool_drops_what_has_waited_for_longest(spool: Spool) -> None:

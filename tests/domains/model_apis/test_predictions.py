@@ -16,7 +16,7 @@ from modelyard.settings import Settings
 from tests.client import Modelyard, Person
 from tests.domains.conftest import running
 from tests.domains.model_apis.conftest import at, make_model_api
-from tests.domains.model_apis.serving import first_version, new_version, sets_running, waits_for
+from tests.domains.model_apis.serving import Runner, first_version, new_version, sets_running, waits_for
 from tests.domains.model_apis.stand import Stand, standing
 from tests.domains.running import as_
 from tests.engines.serving.mlflow_models import save_sum
@@ -203,6 +203,23 @@ async def test_a_prediction_goes_on_after_a_restart_of_the_runner(
         assert (await ended(ada, adder, prediction))["result"] == {"result": 7}
         assert (await ended(ada, adder, waiting))["result"] == {"result": 8}
     assert (tmp_path / "asked").read_text() == "xxx"  # the first one was begun anew
+
+
+async def test_a_prediction_in_the_middle_of_which_the_runner_is_killed_is_made_by_the_next_one(
+    modelyard: Modelyard, dsn: str, ada: Person, adder: dict[str, Any], stand: Stand, tmp_path: Path
+) -> None:
+    await stand.serves(version_id(adder), SLOW)
+    runner = Runner(modelyard, dsn)
+    runner.start()
+    predictions = [await ask(ada, adder, folder=str(tmp_path), answer=number) for number in range(3)]
+    await appears(tmp_path / "asked", "x")
+    await runner.kill()
+    assert (await look(ada, adder, predictions[0]))["status"] == "Processing"
+    (tmp_path / "go").touch()
+    runner.start()
+    for number, prediction in enumerate(predictions):
+        assert (await ended(ada, adder, prediction))["result"] == {"result": number}
+    await runner.stop()
 
 
 async def test_a_replica_that_ends_in_the_middle_fails_the_prediction_it_had_begun(
