@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from domino import Domino
 from domino.exceptions import DatasetExistsException, DatasetNotFoundException
+from requests import HTTPError
 
 from tests.journeys.running import DONE_SECONDS, RunningServer, wait_for
 
@@ -104,3 +105,37 @@ def test_datasets_are_made_filled_described_and_removed(
     assert domino.datasets_list() == []
     with pytest.raises(DatasetNotFoundException):
         domino.datasets_remove([made["datasetId"]])
+
+
+def test_models_are_published_and_the_endpoint_of_a_project_answers(server: RunningServer, domino: Domino) -> None:
+    domino.files_upload("/model.py", io.BytesIO(b"def add(x, y=1):\n    return {'sum': x + y}\n"))
+    plain = _plain_python(domino)
+    published = domino.model_publish("model.py", "add", plain, "adder", "It adds")["data"]
+    assert (published["name"], published["description"]) == ("adder", "It adds")
+    (listed,) = domino.models_list()["data"]
+    assert listed["id"] == published["_id"]
+    second = domino.model_version_publish(published["_id"], "model.py", "add", plain, "Again")
+    assert second["number"] == 2
+    versions = {one["metadata"]["number"]: one for one in domino.model_versions_get(published["_id"])["data"]}
+    assert versions[2]["_id"] == second["_id"]
+    image = {"registry_host": "r", "registry_username": "u", "registry_password": "p", "image_tag": "1"}
+    for export in (domino.model_version_export, domino.model_version_sagemaker_export):
+        with pytest.raises(HTTPError, match="400 Client Error"):
+            export(published["_id"], second["_id"], repository_name="m", **image)
+    for reading in (domino.model_version_export_status, domino.model_version_export_logs):
+        with pytest.raises(HTTPError, match="404 Client Error"):
+            reading("0" * 24)
+
+    assert not domino.endpoint_state()["isPublished"]
+    with server.http() as http:
+        settings = {"defaultEnvironmentId": plain}
+        http.put(f"/v4/projects/{domino.project_id}/settings", json=settings).raise_for_status()
+        assert domino.endpoint_publish("model.py", "add", domino.commits_list()[0]).status_code == 200
+        wait_for(lambda: domino.endpoint_state()["status"] == "Running", DONE_SECONDS, server.describe)
+        asked = {"parameters": [1, 2]}
+        answer = wait_for(
+            lambda: (reply := http.post("/v1/admin/journey/endpoint", json=asked)).is_success and reply.json(), 30
+        )
+    assert (answer["result"], answer["release"]["function"]) == ({"sum": 3}, "add")
+    assert domino.endpoint_unpublish().status_code == 200
+    assert not domino.endpoint_state()["isPublished"]
