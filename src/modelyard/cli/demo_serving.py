@@ -11,7 +11,7 @@ from modelyard.cli.demo_steps import done, step
 from modelyard.cli.finding import MODEL_APIS, Found, api_versions
 from modelyard.cli.model_apis import calling, new_token
 from modelyard.cli.model_serving import until_it_runs
-from modelyard.cli.output import out, table
+from modelyard.cli.output import brief, out, table
 
 CALL_SECONDS = 60
 
@@ -27,7 +27,7 @@ def serve(server: Server, project: Found, environment: Found, model: str) -> Fou
     body |= {"isAsync": False, "strictNodeAntiAffinity": False, "environmentVariables": [], "version": version}
     made: Found = server.post(MODEL_APIS, body)
     for line in until_it_runs(server, made, api_versions(server, made)[0]):
-        out.print(f"    {line}", style="dim", markup=False, highlight=False)
+        out.print(f"    {brief(line, 84)}", style="dim", markup=False, highlight=False)
     done(f"running after {time.monotonic() - began:.1f} s at {calling(server, made['id'])}")
     return made
 
