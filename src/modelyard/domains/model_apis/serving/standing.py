@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from modelyard.domains.model_apis.queries import announce
+from modelyard.domains.model_apis.queries import announce, lock_model_api
 from modelyard.domains.model_apis.serving import queries
 from modelyard.domains.model_apis.serving.log import VersionLog
 from modelyard.domains.model_apis.serving.places import ReplicaPlace
@@ -60,6 +60,9 @@ class Standing:
             return
         forgotten: list[str] = []
         async with applying(self._tools.db, self._lease) as tx:
+            if status == lifecycle.RUNNING and not self.is_open:
+                # Other versions are changed, too: the model API first, as everywhere.
+                await lock_model_api(tx, self._version.model_api_id)
             for one in changed:
                 await self._put(tx, one, states[one.id])
             if any(states[one.id] is State.ENDED for one in changed):
