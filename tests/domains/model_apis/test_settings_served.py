@@ -7,7 +7,7 @@ import pytest
 from tests.client import Modelyard, Person
 from tests.domains.datasets.conftest import make_dataset
 from tests.domains.model_apis.conftest import at, make_model_api, of_version
-from tests.domains.model_apis.serving import calls, first_version, sets_running, waits_for
+from tests.domains.model_apis.serving import calls, eventually, first_version, sets_running, waits_for
 from tests.domains.running import as_
 
 CODE = """
@@ -24,7 +24,15 @@ def predict(line):
     return [os.environ.get("REGION"), Path(os.environ["MODELYARD_VOLUME_CALLS"], "greeting.txt").read_text()]
 """
 
+OTHER = "and to the other stream"
+
 pytestmark = pytest.mark.usefixtures("runner")
+
+
+async def _all_lines(person: Person, version: dict[str, Any]) -> list[str]:
+    """What two replicas have printed of three calls, when all of it is there."""
+    lines = await log_of(person, version, "instanceLogs")
+    return lines if "three" in lines and lines.count(OTHER) == 3 else []
 
 
 async def log_of(person: Person, version: dict[str, Any], kind: str, **asked: Any) -> list[str]:
@@ -56,10 +64,8 @@ async def test_replicas_see_variables_and_volumes_and_their_lines_are_read(
     await waits_for(ada, version, "Running")
     assert await calls(ada, version, line="three") == ["south", "hello"]
 
-    printed: list[str] = []
-    while "three" not in printed:
-        printed = await log_of(ada, version, "instanceLogs")
-    said = [line for line in printed if line != "and to the other stream"]
+    printed = await eventually(lambda: _all_lines(ada, version), "that all lines are in the log")
+    said = [line for line in printed if line != OTHER]
     assert said == ["the model is loaded", "one", "two", "the model is loaded", "three"]
     assert await log_of(ada, version, "instanceLogs", tail=True, maxResults=1) == printed[-1:]
     build = await ada.get(of_version(version, "/buildLogs"))
