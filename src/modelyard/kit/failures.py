@@ -57,7 +57,9 @@ def meaning_of(error: Exception) -> tuple[int, list[str], dict[str, str]]:
 
 
 def _trouble(error: Exception) -> tuple[int, list[str], dict[str, str]]:
-    """What a failure of the server itself means: something is away or full, or nobody has thought of it."""
+    """What a failure of no meaning of its own comes from: something is away, full, or was not thought of."""
+    if isinstance(error, RecursionError) and "deserializing" in str(error):
+        return 400, ["The body is nested too deeply."], {}
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return 503, ["The server's disk is full, so nothing was changed; tell an administrator."], {}
     if isinstance(error, LOST) and isinstance(error, PostgresError | ConnectionError):

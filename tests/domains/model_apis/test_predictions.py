@@ -300,6 +300,8 @@ async def test_what_cannot_be_used_is_refused(
         assert "object" in refused["message"]
     await ada.post(path, {}, expect=400)
     assert (await ada.request("POST", path, content=b'{"parameters": {')).status_code == 400
+    deep = b'{"parameters": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert (await ada.request("POST", path, content=deep)).status_code == 400
     large = await ask(ada, adder, expect=413, x="x" * 2**20)
     assert "1,048,576" in large["message"]
     sync = await stand.makes(ada, project, name="sync")
