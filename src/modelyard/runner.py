@@ -137,7 +137,7 @@ def _serving_tools(settings: Settings, tools: Tools, node: Node) -> ServingTools
         start_timeout_seconds=settings.model_start_timeout_seconds,
         request_timeout_seconds=settings.request_timeout_seconds,
         stop_grace_seconds=settings.job_stop_grace_seconds,
-        max_log_bytes=settings.job_max_log_bytes,
+        max_log_bytes=settings.model_max_log_bytes,
     )
 
 

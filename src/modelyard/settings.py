@@ -76,6 +76,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     model_max_body_bytes: Annotated[Positive, Meta(description="Largest body of a call of a model API.")] = (
         10 * 2**20
     )
+    model_max_log_bytes: Annotated[
+        Positive, Meta(description="Longest log kept of one replica of a model API; a longer one begins anew.")
+    ] = 64 * 2**20
     model_queue_size: Annotated[
         Positive,
         Meta(description="Calls of one version of a model API that may wait while all its replicas work."),

@@ -109,6 +109,21 @@ def test_a_log_over_its_limit_says_where_it_was_cut(store: LocalLogStore) -> Non
     follower.finish()
     assert "cut" in _texts(store, "prepareoutput")[0]
     assert len(_texts(store, "stdout")) == 10
+    assert (store.folder("r") / "stdout").stat().st_size == 1000
+
+
+def test_a_log_without_an_end_begins_anew_and_takes_bounded_room(store: LocalLogStore) -> None:
+    follower = store.follow("r", 1000, begins_anew=True)
+    cursor = 0
+    for number in range(500):
+        _write(store, "stdout", b"%099d\n" % number)
+        follower.advance()
+        page = store.read("r", ["stdout"], cursor, 10)
+        assert [int(line.text) for line in page.lines] == [number]
+        cursor = page.latest_time_ns
+    follower.finish()
+    assert "dropped" in _texts(store, "prepareoutput")[0]
+    assert sum(path.stat().st_size for path in store.folder("r").iterdir()) < 5000
 
 
 def test_many_lines_are_read_page_by_page(store: LocalLogStore) -> None:

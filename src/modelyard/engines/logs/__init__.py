@@ -56,8 +56,11 @@ class Follower(Protocol):
 class LogStore(Protocol):
     """Where the logs of runs are kept."""
 
-    def follow(self, run_id: str, max_bytes: int) -> Follower:
-        """Goes on stamping a run's log from where an earlier follower stopped."""
+    def follow(self, run_id: str, max_bytes: int, *, begins_anew: bool = False) -> Follower:
+        """Goes on stamping a run's log from where an earlier follower stopped.
+
+        A log that is over the limit is cut there; one that `begins_anew` loses what it had, and goes on.
+        """
         ...
 
     def read(self, run_id: str, streams: Iterable[str], after_ns: int, limit: int) -> LogPage:

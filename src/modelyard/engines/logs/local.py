@@ -30,9 +30,9 @@ class LocalLogStore:
         """Where a run's streams are written to."""
         return self._root / run_id / "log"
 
-    def follow(self, run_id: str, max_bytes: int) -> "LocalFollower":
-        """Goes on stamping a run's log from where an earlier follower stopped."""
-        return LocalFollower(self.folder(run_id), max_bytes)
+    def follow(self, run_id: str, max_bytes: int, *, begins_anew: bool = False) -> "LocalFollower":
+        """Goes on stamping a run's log from where an earlier follower stopped; see LogStore."""
+        return LocalFollower(self.folder(run_id), max_bytes, begins_anew=begins_anew)
 
     def read(self, run_id: str, streams: Iterable[str], after_ns: int, limit: int) -> LogPage:
         """At most `limit` lines of these streams after a cursor, oldest first."""
@@ -92,10 +92,11 @@ class LocalLogStore:
 class LocalFollower:
     """Stamps one run's log while it is written, in records of whole lines."""
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, *, begins_anew: bool = False) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._max_bytes = max_bytes
+        self._begins_anew = begins_anew
         self._files: dict[str, int] = {}
         self._index, self._ends, self._latest = open_for_append(folder / "index")
         self._said_cut = False
@@ -146,10 +147,28 @@ class LocalFollower:
     def _is_over_limit(self, stream: str) -> bool:
         if stream == "prepareoutput" or self._ends["stdout"] + self._ends["stderr"] < self._max_bytes:
             return False
+        if self._begins_anew:
+            self._begin_anew()
+            return False
         if not self._said_cut:
             self._said_cut = True
             self.prepare(f"The log is cut here: it is longer than the {self._max_bytes:,} bytes that are kept.")
+        # Whoever writes appends, so that what is dropped here takes no room.
+        os.truncate(self._folder / stream, self._ends[stream])
         return True
+
+    def _begin_anew(self) -> None:
+        """Drops all that is stamped. Times go on, so that cursors of before find what comes."""
+        os.ftruncate(self._index, 0)
+        os.lseek(self._index, 0, os.SEEK_SET)
+        for stream in STREAMS:
+            with contextlib.suppress(FileNotFoundError), (self._folder / stream).open("a+b") as file:
+                file.seek(self._ends[stream])
+                rest = file.read(CHUNK_BYTES)
+                file.truncate(0)
+                file.write(rest)  # behind what the run may have written just now
+        self._ends = dict.fromkeys(STREAMS, 0)
+        self.prepare(f"Earlier lines are dropped: the log was over the {self._max_bytes:,} bytes that are kept.")
 
     def _opened(self, stream: str) -> int | None:
         if stream not in self._files:

@@ -13,6 +13,7 @@ from modelyard.domains.model_apis.serving.health import Probes, Rules, is_idle
 from modelyard.domains.model_apis.serving.places import ReplicaPlace
 from modelyard.domains.model_apis.serving.tools import CannotServe, ServingTools
 from modelyard.engines.compute import Exit
+from modelyard.engines.logs import Follower
 from modelyard.engines.serving import Description, NotReady, Replica, ReplicaProgram
 
 log = structlog.get_logger()
@@ -232,7 +233,7 @@ class Served:
 
     async def _follow(self, ended: asyncio.Future[Exit]) -> None:
         """Stamps its log until it has ended, seldom while nothing comes."""
-        follower = await asyncio.to_thread(self._tools.logs.follow, self.id, self._tools.max_log_bytes)
+        follower = await asyncio.to_thread(self._follow_log)
         pause = FOLLOW_SECONDS
         while not ended.done():
             stamped = await asyncio.to_thread(follower.advance)
@@ -240,8 +241,12 @@ class Served:
             await asyncio.wait({ended}, timeout=pause)
         await asyncio.to_thread(follower.finish)
 
+    def _follow_log(self) -> Follower:
+        """A replica has no end that could be waited for: its log may begin anew."""
+        return self._tools.logs.follow(self.id, self._tools.max_log_bytes, begins_anew=True)
+
     async def _finish_log(self) -> None:
-        follower = await asyncio.to_thread(self._tools.logs.follow, self.id, self._tools.max_log_bytes)
+        follower = await asyncio.to_thread(self._follow_log)
         await asyncio.to_thread(follower.finish)
         await asyncio.to_thread(self._place.clean)
 
