@@ -129,13 +129,15 @@ class LocalFollower:
 
     def _stamp(self, stream: str, *, final: bool) -> int:
         descriptor = self._opened(stream)
-        if descriptor is None or self._is_over_limit(stream):
+        if descriptor is None:
             return 0
         offset = self._ends[stream]
         chunk = os.pread(descriptor, CHUNK_BYTES, offset)
         whole = _whole_lines(chunk, final=final and len(chunk) < CHUNK_BYTES)
         if not whole:
             return 0
+        if self._is_over_limit(stream):
+            return self._stamp(stream, final=final) if self._begins_anew else 0
         moment = max(time.time_ns(), self._latest + 1)
         count = sum(1 for _ in lines_of(whole))
         record = Record(moment, offset, len(whole), count, stream)
@@ -149,7 +151,7 @@ class LocalFollower:
             return False
         if self._begins_anew:
             self._begin_anew()
-            return False
+            return True
         if not self._said_cut:
             self._said_cut = True
             self.prepare(f"The log is cut here: it is longer than the {self._max_bytes:,} bytes that are kept.")
