@@ -9,6 +9,7 @@ from modelyard.domains.model_apis.access import (
     model_api_with,
     project_of_first_version,
 )
+from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.queries import ModelApiFilter
 from modelyard.domains.model_apis.wire import (
     ModelApi,
@@ -20,7 +21,7 @@ from modelyard.domains.projects import Project
 from modelyard.domains.users import Caller, Right, authenticated
 from modelyard.engines.git import GitStore
 from modelyard.kit.crypto import Vault
-from modelyard.kit.db import Database, Transaction
+from modelyard.kit.db import Database
 from modelyard.kit.errors import BadRequest
 from modelyard.kit.operation import operation
 from modelyard.kit.paging import Limit, Offset, Page, paged
@@ -87,16 +88,21 @@ async def get_model_api(access: ModelApiAccess) -> ModelApi:
 
 
 @operation("PUT", MODEL_API, guard=model_api_with(Right.EDIT_MODEL_API), tag=TAG)
-async def update_model_api(access: ModelApiAccess, db: Database, data: ModelApiUpdateRequest) -> ModelApi:
+async def update_model_api(
+    access: ModelApiAccess, db: Database, router: Router, data: ModelApiUpdateRequest
+) -> ModelApi:
     """Replace the settings of a model API; what its versions serve stays."""
     await service.update(db, access.caller, access.model_api, data)
+    router.forget(access.model_api.id)
     return ModelApi.of(await model_api_by_id(db, access.caller, access.model_api.id))
 
 
 @operation("DELETE", MODEL_API, guard=model_api_with(Right.MANAGE_MODEL_API), tag=TAG, status=204)
-async def delete_model_api(access: ModelApiAccess, tx: Transaction) -> None:
+async def delete_model_api(access: ModelApiAccess, db: Database, router: Router) -> None:
     """Archive a model API: all its versions stop, and its calls are refused."""
-    await service.archive(tx, access.caller, access.model_api)
+    async with db.transaction() as tx:
+        await service.archive(tx, access.caller, access.model_api)
+    router.forget(access.model_api.id)
 
 
 def _ordered(order_by: str | None) -> tuple[str, bool]:
