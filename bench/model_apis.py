@@ -93,16 +93,15 @@ def new_version(server: Server, deployed: Deployed) -> int:
 
 
 def wait_until_running(server: Server, api: str, number: int) -> None:
-    """Waits until a version is the active one and runs; raises RuntimeError when it fails."""
+    """Waits until a version runs; raises RuntimeError when it fails."""
     deadline = time.monotonic() + BUILD_SECONDS
     while time.monotonic() < deadline:
-        found = server.json("GET", f"{APIS}/{api}").get("activeVersion") or {}
-        status = (found.get("deployment") or {}).get("status")
-        if found.get("number") == number and status == "Running":
+        version = next(one for one in server.json("GET", f"{APIS}/{api}/versions") if one["number"] == number)
+        status = version["deployment"]["status"]
+        if status == "Running":
             return
-        for version in server.json("GET", f"{APIS}/{api}/versions")["items"]:
-            if version["number"] == number and version.get("deployment", {}).get("status") == "Failed":
-                raise RuntimeError(f"version {number} failed: {_why(server, api, version['id'])}")
+        if status == "Failed":
+            raise RuntimeError(f"version {number} failed: {_why(server, api, version['id'])}")
         time.sleep(0.02)
     raise RuntimeError(f"version {number} did not come up")
 
