@@ -21,6 +21,8 @@ from tests.domains.model_apis.served import Model, new_model
 from tests.engines.serving.models import Yard
 
 ADDER = "def predict(x, y=1): return x + y"
+# It takes a time that can be measured.
+SLOWER_ADDER = "def predict(x, y=1): return sum(range(100_000)) * 0 + x + y"
 
 
 @pytest.fixture
@@ -180,6 +182,21 @@ async def test_a_version_lives_until_all_are_answered(model: Model, listening: R
             await listening.call(outdated_or_not, "latest", b'{"data": {"x": 1}}', "an-id", 10)
 
 
+async def test_who_has_found_a_route_may_choose_from_it_though_it_changes(model: Model, listening: Router) -> None:
+    await model.serves(await model.first_version(), ADDER)
+    async with asyncio.timeout(30):
+        while not (route := await listening.find(model.id)) or not route.routes.versions[0].addresses:
+            await asyncio.sleep(0.005)
+    for description in ("changed", "changed again"):
+        await model.set(description=description)
+        async with asyncio.timeout(30):
+            while (found := await listening.find(model.id)) is route or found is None:
+                await asyncio.sleep(0.005)
+        _, answer = await listening.call(route, "latest", b'{"data": {"x": 1}}', "an-id", 10)
+        assert answer.body == b"2"
+        route = found
+
+
 class Notes:
     """A recorder that keeps what it is told."""
 
@@ -197,7 +214,7 @@ async def test_calls_of_recorded_versions_are_told_to_the_recorder(
     state = ada.modelyard.http._transport.app._state  # type: ignore[attr-defined]
     monkeypatch.setattr(state.recorder, "record", notes.record)
     silent = await new_model(ada, yard, project, ADDER, name="silent")
-    told = await new_model(ada, yard, project, ADDER, {"monitoringEnabled": True}, name="told")
+    told = await new_model(ada, yard, project, SLOWER_ADDER, {"monitoringEnabled": True}, name="told")
     token_id = await told.add_token("mdt_second")
     await silent.answers()
     await told.says_at_last(200, token="mdt_second")

@@ -266,7 +266,8 @@ class Router:
 
     def _updated(self, model_api_id: str, routes: Routes | None) -> dict[str, Destination]:
         """The versions of a model API that can be called; those that are over are ended."""
-        before = self._destinations.pop(model_api_id, {})
+        # A copy: who has found the route before may still choose from what it had.
+        before = dict(self._destinations.pop(model_api_id, {}))
         after: dict[str, Destination] = {}
         for served in routes.versions if routes else ():
             if not served.addresses and served.status not in {lifecycle.RUNNING, lifecycle.STALLED}:
