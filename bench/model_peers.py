@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -21,8 +21,8 @@ from bench.serving import clean_environment
 
 MISSING = """\
 BentoML was not found: what is measured beside it is skipped. `python -m venv bentoml`, then
-`bentoml/bin/pip install bentoml uvloop httptools` and MODELYARD_BENCH_BENTOML=bentoml/bin/bentoml, or BentoML on
-the path, have it measured."""
+`bentoml/bin/pip install bentoml uvloop httptools mlflow-skinny pandas` and
+MODELYARD_BENCH_BENTOML=bentoml/bin/bentoml, or BentoML on the path, have it measured."""
 
 MODEL = """\
 from mlflow.models import set_model
@@ -36,16 +36,24 @@ class Double(PythonModel):
 
 set_model(Double())
 """
-SERVICE = """\
+_SERVICE = """\
 import bentoml
+{model}
 
-
-@bentoml.service(workers=1, metrics={"enabled": False}, logging={"access": {"enabled": False}})
+@bentoml.service(workers=1, metrics={{"enabled": False}}, logging={{"access": {{"enabled": False}}}})
 class Double:
     @bentoml.api
-    def double(self, x: int) -> int:
-        return x * 2
+    def double(self, {parameter}) -> {result}:
+        return {answer}
 """
+FUNCTION_SERVICE = _SERVICE.format(model="", parameter="x: int", result="int", answer="x * 2")
+# The very model that the others serve, as its documentation has it done.
+MODEL_SERVICE = _SERVICE.format(
+    model="import mlflow.pyfunc\nimport pandas\n\nmodel = mlflow.pyfunc.load_model('model')\n",
+    parameter="dataframe_split: dict",
+    result="list",
+    answer="model.predict(pandas.DataFrame(**dataframe_split))",
+)
 BODY = {"dataframe_split": {"columns": ["x"], "data": [[21]]}}
 START_SECONDS = 180
 
@@ -83,7 +91,7 @@ def mlflow_scoring(model: Path) -> Iterator[Peer]:
     environment = clean_environment() | {"PATH": path, "UVICORN_ACCESS_LOG": "false"}
     with _running(command, environment, model.parent, f"http://127.0.0.1:{port}/ping") as pid:
         url = f"http://127.0.0.1:{port}/invocations"
-        yield Peer(f"MLflow {_version(sys.executable, 'mlflow')}", post(url, BODY, "[42]"), pid)
+        yield Peer(f"MLflow {_version(sys.executable, 'mlflow')}, model", post(url, BODY, "[42]"), pid)
 
 
 def bentoml_program() -> Path | None:
@@ -92,16 +100,26 @@ def bentoml_program() -> Path | None:
     return Path(named).absolute() if named else None
 
 
+def bentoml_function(program: Path, folder: Path) -> contextlib.AbstractContextManager[Peer]:
+    """`bentoml serve` of a function on plain JSON."""
+    return _bentoml(program, folder, "function", FUNCTION_SERVICE, {"x": 21}, "42")
+
+
+def bentoml_model(program: Path, folder: Path) -> contextlib.AbstractContextManager[Peer]:
+    """`bentoml serve` of the model for MLflow in `folder`."""
+    return _bentoml(program, folder, "model", MODEL_SERVICE, BODY, "[42]")
+
+
 @contextlib.contextmanager
-def bentoml_service(program: Path, folder: Path) -> Iterator[Peer]:
-    """`bentoml serve` of a function on plain JSON, without its log of requests and its metrics."""
+def _bentoml(program: Path, folder: Path, what: str, service: str, body: Any, expected: str) -> Iterator[Peer]:
+    """A service without its log of requests and its metrics."""
     port = _free_port()
-    (folder / "double_service.py").write_text(SERVICE)
+    (folder / f"double_{what}.py").write_text(service)
     environment = clean_environment() | {"BENTOML_HOME": str(folder / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
-    command = [str(program), "serve", "double_service:Double", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(program), "serve", f"double_{what}:Double", "--host", "127.0.0.1", "--port", str(port)]
     with _running(command, environment, folder, f"http://127.0.0.1:{port}/readyz") as pid:
-        name = f"BentoML {_version(str(program.parent / 'python'), 'bentoml')}"
-        yield Peer(name, post(f"http://127.0.0.1:{port}/double", {"x": 21}, "42"), pid)
+        name = f"BentoML {_version(str(program.parent / 'python'), 'bentoml')}, {what}"
+        yield Peer(name, post(f"http://127.0.0.1:{port}/double", body, expected), pid)
 
 
 def _free_port() -> int:

@@ -66,7 +66,8 @@ def _peers(stack: contextlib.ExitStack, folder: Path) -> Iterator[System]:
     if program is None:
         print(model_peers.MISSING)
         return
-    yield System(*stack.enter_context(model_peers.bentoml_service(program, folder)))
+    for serve in (model_peers.bentoml_model, model_peers.bentoml_function):
+        yield System(*stack.enter_context(serve(program, folder)))
 
 
 def _ours(server: Server) -> dict[str, Deployed]:
@@ -131,27 +132,34 @@ def _times(process: psutil.Process) -> float:
 
 
 def _beside(systems: list[System], rounds: dict[str, list[Round]], peers: int) -> None:
+    """A model is held against peers that serve the model, a function against those that serve the function."""
     medians = {
         name: Round(*(statistics.median(column) for column in zip(*values, strict=True)))
         for name, values in rounds.items()
     }
-    beside = [medians[one.name] for one in systems[:peers]]
-    best = min(one.p50 for one in beside)
-    heads = [
-        f"of {one.name}'s (budget {budget})" for one, budget in zip(systems[:peers], ("4x", "5x"), strict=False)
-    ]
+    beside = systems[:peers]
+    budgets = ("4x", "5x", "5x")
+    heads = [f"of {one.name}'s (budget {budget})" for one, budget in zip(beside, budgets, strict=False)]
     rates: list[tuple[str, ...]] = [("what", "requests/s", "requests/s per core", *heads)]
     waits: list[tuple[str, ...]] = [
         ("what", "p50", "p99", "p50, of the better peer's (budget 0.5x)", "p99 / p50 (budget 4x)")
     ]
-    for place, one in enumerate(systems):
+    for one in systems:
         mine = medians[one.name]
-        ratios = [f"{mine.per_core / other.per_core:.1f}x" if place >= peers else "" for other in beside]
+        alike = [] if one in beside else [peer for peer in beside if _is_function(peer) == _is_function(one)]
+        ratios = [
+            f"{mine.per_core / medians[peer.name].per_core:.1f}x" if peer in alike else "" for peer in beside
+        ]
         rates.append((one.name, f"{mine.rate:,.0f}", f"{mine.per_core:,.0f}", *ratios))
-        ratio = f"{mine.p50 / best:.2f}x" if place >= peers else ""
+        best = min((medians[peer.name].p50 for peer in alike), default=None)
+        ratio = f"{mine.p50 / best:.2f}x" if best else ""
         waits.append((one.name, f"{mine.p50:.2f} ms", f"{mine.p99:.2f} ms", ratio, f"{mine.p99 / mine.p50:.1f}x"))
     table(f"A served model, {CLIENTS} clients", rates)
     table("A served model, one client", waits)
+
+
+def _is_function(system: System) -> bool:
+    return "function" in system.name
 
 
 def _way(ours: dict[str, Deployed]) -> None:
