@@ -1,4 +1,4 @@
-"""Publishing as the first generation of the API has it: models of files, and the one endpoint of a project."""
+"""Publishing versions, and as the first generation of the API has it: models of files, a project's endpoint."""
 
 from modelyard.domains import environments
 from modelyard.domains.model_apis import queries, service

@@ -1,7 +1,7 @@
 """Operations on versions of model APIs."""
 
+from modelyard.domains.model_apis import publishing
 from modelyard.domains.model_apis.access import (
-    MAKING,
     ModelApiAccess,
     VersionAccess,
     model_api_with,
@@ -15,7 +15,6 @@ from modelyard.domains.model_apis.versions.wire import (
     ModelApiVersionProductionLabel,
     ModelApiVersionTargetState,
 )
-from modelyard.domains.projects import project_by_id
 from modelyard.domains.users import Right
 from modelyard.engines.git import GitStore
 from modelyard.kit.db import Database, Transaction
@@ -37,14 +36,7 @@ async def create_model_api_version(
     access: ModelApiAccess, db: Database, git: GitStore, data: ModelApiVersionCreationRequest
 ) -> ModelApiVersion:
     """Add a version; it takes over the calls of the newest one when it runs, and not before."""
-    project = await project_by_id(db, access.caller, data.project_id, *MAKING)
-    model_api = access.model_api
-    new = await service.prepare(
-        db, git, access.caller, project, data,
-        model_api_id=model_api.id, environment_id=model_api.environment_id,
-    )  # fmt: skip
-    async with db.transaction() as tx:
-        return ModelApiVersion.of(await service.add(tx, access.caller, new))
+    return ModelApiVersion.of(await publishing.publish_version(db, git, access.caller, access.model_api, data))
 
 
 @operation("GET", VERSION, guard=version_with(Right.VIEW_MODEL_API), tag=TAG)
