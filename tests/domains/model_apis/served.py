@@ -8,8 +8,10 @@ import httpx
 import msgspec
 
 from modelyard.domains.model_apis import queries as model_apis
+from modelyard.engines.serving import Description
 from modelyard.engines.serving.local import LocalReplica
 from modelyard.kit import crypto
+from modelyard.kit.db import Database
 from modelyard.kit.ids import new_id
 from tests.client import Person
 from tests.domains.model_apis.conftest import make_model_api, of_version, version_of, versions
@@ -17,6 +19,24 @@ from tests.engines.serving.models import Yard
 
 TOKEN = "mdt_a-token-of-the-model"
 SECONDS = 30
+
+
+async def put_down(db: Database, version_id: str, said: Description, addresses: list[str]) -> None:
+    """Puts down what a runner puts down of a version that runs, and tells whoever routes."""
+    interface = msgspec.to_builtins(said) | {"input_names": list(said.inputs)}
+    async with db.transaction() as tx:
+        model_api_id = await tx.value(
+            "UPDATE model_api_versions SET status = 'Running', built_at = now(), interface = $2 WHERE id = $1"
+            " RETURNING model_api_id",
+            version_id, interface,
+        )  # fmt: skip
+        for address in addresses:
+            await tx.execute(
+                "INSERT INTO model_replicas (id, version_id, node, address, state)"
+                " VALUES ($1, $2, 'here', $3, 'ready')",
+                new_id(), version_id, address,
+            )  # fmt: skip
+        await model_apis.announce(tx, model_api_id)
 
 
 class Model:
@@ -49,18 +69,8 @@ class Model:
         """Has a version run with so many replicas of a function's file, and tells whoever routes."""
         served = await self.yard.served(self.yard.function(code), replicas=replicas)
         self.replicas[version["id"]] = served.replicas
-        async with self.modelyard.db.transaction() as tx:
-            for replica in served.replicas:
-                await tx.execute(
-                    "INSERT INTO model_replicas (id, version_id, node, address, state)"
-                    " VALUES ($1, $2, 'here', $3, 'ready')",
-                    new_id(), version["id"], replica.address,
-                )  # fmt: skip
-            await tx.execute(
-                "UPDATE model_api_versions SET status = 'Running', built_at = now(), interface = $2 WHERE id = $1",
-                version["id"], msgspec.to_builtins(served.description),
-            )  # fmt: skip
-            await model_apis.announce(tx, self.id)
+        addresses = [replica.address for replica in served.replicas]
+        await put_down(self.modelyard.db, version["id"], served.description, addresses)
         return version
 
     async def stops(self, version: dict[str, Any], status: str = "Stopped") -> None:

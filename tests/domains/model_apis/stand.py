@@ -6,16 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
-
 from modelyard.domains.model_apis.queries import announce
 from modelyard.engines.compute.local import LocalCompute
-from modelyard.engines.serving import Description, MlflowSource
+from modelyard.engines.serving import MlflowSource
 from modelyard.engines.serving.local import LocalReplica
 from modelyard.kit.db import Database
-from modelyard.kit.ids import new_id
 from tests.client import Person
 from tests.domains.model_apis.conftest import make_model_api, version_of
+from tests.domains.model_apis.served import put_down
 from tests.engines.serving.models import Yard
 
 
@@ -46,25 +44,8 @@ class Stand:
         source = self.yard.function(code) if isinstance(code, str) else code
         started = [self.yard.start(self.yard.program(source)) for _ in range(replicas)]
         said = [await replica.ready(60) for replica in started]
-        await self.notes(version_id, said[0], [replica.address for replica in started])
+        await put_down(self.db, version_id, said[0], [replica.address for replica in started])
         return started
-
-    async def notes(self, version_id: str, said: Description, addresses: list[str]) -> None:
-        """Puts down what a runner puts down of a version that runs."""
-        interface = msgspec.to_builtins(said) | {"input_names": list(said.inputs)}
-        async with self.db.transaction() as tx:
-            model_api_id = await tx.value(
-                "UPDATE model_api_versions SET status = 'Running', interface = $2 WHERE id = $1"
-                " RETURNING model_api_id",
-                version_id, interface,
-            )  # fmt: skip
-            for address in addresses:
-                await tx.execute(
-                    "INSERT INTO model_replicas (id, version_id, node, address, state)"
-                    " VALUES ($1, $2, 'here', $3, 'ready')",
-                    new_id(), version_id, address,
-                )  # fmt: skip
-            await announce(tx, model_api_id)
 
     async def stops(self, version_id: str) -> None:
         """Has a version not run any more."""
