@@ -1,5 +1,6 @@
 """`modelyard models serve`, `call` and what goes with them, against a real server."""
 
+import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -194,7 +195,8 @@ def test_a_registered_model_is_served_by_its_version_or_alias(
     )
     requirements = [f"mlflow-skinny=={version('mlflow')}", "pandas"]
     with client_of(server, ada.key) as client:
-        mlflow.set_tracking_uri(client.tracking_uri)
+        # Not for the whole process: what comes after is for other servers.
+        os.environ["MLFLOW_TRACKING_URI"] = client.tracking_uri
         experiment = client.create_experiment("doubling")
         for _ in range(2):
             with mlflow.start_run(experiment_id=experiment):

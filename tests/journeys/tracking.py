@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+import mlflow
 from mlflow import MlflowClient
 
 from tests.journeys.running import RunningServer
@@ -17,6 +18,8 @@ def plain_environment() -> dict[str, str]:
 @contextlib.contextmanager
 def client_of(server: RunningServer, key: str) -> Iterator[MlflowClient]:
     """The client of somebody; the client takes its credentials from the environment, at each request."""
+    # An earlier test's server may be known to the whole process, which counts more than the environment.
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(plain_environment())

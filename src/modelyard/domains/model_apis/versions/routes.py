@@ -7,6 +7,7 @@ from modelyard.domains.model_apis.access import (
     model_api_with,
     version_with,
 )
+from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.routes import MODEL_API, TAG
 from modelyard.domains.model_apis.versions import queries, service
 from modelyard.domains.model_apis.versions.wire import (
@@ -47,10 +48,12 @@ async def get_model_api_version(access: VersionAccess) -> ModelApiVersion:
 
 @operation("PUT", f"{VERSION}/productionLabel", guard=version_with(Right.EDIT_MODEL_API), tag=TAG)
 async def update_model_api_version_production_label(
-    access: VersionAccess, tx: Transaction, data: ModelApiVersionProductionLabel
+    access: VersionAccess, db: Database, router: Router, data: ModelApiVersionProductionLabel
 ) -> ModelApiVersionProductionLabel:
     """Make a running version the one in production, or take it out of production."""
-    await service.set_production(tx, access.caller, access.model_api, access.version, data.is_prod)
+    async with db.transaction() as tx:
+        await service.set_production(tx, access.caller, access.model_api, access.version, data.is_prod)
+    router.forget(access.model_api.id)
     return data
 
 
