@@ -52,8 +52,6 @@ CREATE TABLE model_api_versions (
     record_invocation       boolean NOT NULL,
     prediction_dataset_id   text,
     provenance_checkpoint_id text,
-    bundle_id               text,
-    summary                 text,
     status                  text NOT NULL DEFAULT 'Preparing to build',
     -- Why it has failed, or stalls.
     problem                 text,

@@ -33,40 +33,6 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
     example: Any = None
 
 
-class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of a model API; `is_production` is the label, `is_wanted` the target state."""
-
-    id: str
-    model_api_id: str
-    number: int
-    project_id: str
-    description: str
-    source: VersionSource
-    registered_model_id: str | None
-    registered_model_version: int | None
-    commit_id: str
-    environment_revision_id: str
-    log_http_request_response: bool
-    monitoring_enabled: bool
-    record_invocation: bool
-    prediction_dataset_id: str | None
-    provenance_checkpoint_id: str | None
-    bundle_id: str | None
-    summary: str | None
-    status: str
-    problem: str | None
-    built_at: datetime | None
-    build_key: str | None
-    build_lock: str | None
-    build_image: str | None
-    is_wanted: bool
-    is_kept: bool
-    is_production: bool
-    interface: Interface | None
-    created_by_id: str
-    created_at: datetime
-
-
 class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored of a version when it is made."""
 
@@ -88,11 +54,27 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
     created_by_id: str
 
 
+class Version(NewVersion, frozen=True, kw_only=True):
+    """A version of a model API; `is_production` is the label, `is_wanted` the target state."""
+
+    number: int
+    status: str
+    problem: str | None
+    built_at: datetime | None
+    build_key: str | None
+    build_lock: str | None
+    build_image: str | None
+    is_kept: bool
+    is_production: bool
+    interface: Interface | None
+    created_at: datetime
+
+
 _COLUMNS = """
 v.id, v.model_api_id, v.number, v.project_id, v.description, v.source, v.registered_model_id,
 v.registered_model_version, v.commit_id, v.environment_revision_id, v.log_http_request_response,
-v.monitoring_enabled, v.record_invocation, v.prediction_dataset_id, v.provenance_checkpoint_id, v.bundle_id,
-v.summary, v.status, v.problem, v.built_at, v.build_key, v.build_lock, v.build_image, v.is_wanted, v.is_kept,
+v.monitoring_enabled, v.record_invocation, v.prediction_dataset_id, v.provenance_checkpoint_id, v.status,
+v.problem, v.built_at, v.build_key, v.build_lock, v.build_image, v.is_wanted, v.is_kept,
 v.id IS NOT DISTINCT FROM a.production_version_id AS is_production, v.interface, v.created_by_id, v.created_at"""
 _SOURCE = "model_api_versions v JOIN model_apis a ON a.id = v.model_api_id"
 

@@ -116,9 +116,7 @@ class ModelApiVersion(Wire):
             metadata=ModelApiVersionMetadata(
                 created=milliseconds(version.created_at),
                 created_by=version.created_by_id,
-                summary=present(version.summary),
             ),
-            bundle_id=present(version.bundle_id),
             prediction_dataset_resource_id=present(version.prediction_dataset_id),
             provenance_checkpoint_id=present(version.provenance_checkpoint_id),
         )
