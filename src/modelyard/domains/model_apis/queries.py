@@ -63,8 +63,8 @@ class ActiveVersion(msgspec.Struct, frozen=True, kw_only=True):
     is_wanted: bool
 
 
-class ModelApi(msgspec.Struct, frozen=True, kw_only=True):
-    """A model API as one caller sees it, with the roles that the caller has there, however they came."""
+class StoredModelApi(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model API is made with."""
 
     id: str
     project_id: str
@@ -80,10 +80,21 @@ class ModelApi(msgspec.Struct, frozen=True, kw_only=True):
     resource_quota_id: str | None
     request_timeout_seconds: int | None
     health_check: HealthCheck
+    created_by_id: str
+
+
+class NewModelApi(StoredModelApi, frozen=True, kw_only=True):
+    """What is stored of a model API when it is made."""
+
+    is_project_endpoint: bool = False
+
+
+class ModelApi(StoredModelApi, frozen=True, kw_only=True):
+    """A model API as one caller sees it, with the roles that the caller has there, however they came."""
+
     recorded_share: float
     redacted_fields: list[str]
     production_version_id: str | None
-    created_by_id: str
     created_at: datetime
     modified_at: datetime
     access_tokens: list[AccessToken]
@@ -97,27 +108,6 @@ class ModelApi(msgspec.Struct, frozen=True, kw_only=True):
     def rights(self) -> frozenset[Right]:
         """What the caller may do with this model API."""
         return model_api_rights(self.roles, is_admin=self.for_admin)
-
-
-class NewModelApi(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of a model API when it is made."""
-
-    id: str
-    project_id: str
-    name: str
-    description: str
-    environment_id: str
-    hardware_tier_id: str | None
-    replicas: int
-    is_async: bool
-    is_public: bool
-    strict_node_anti_affinity: bool
-    bundle_id: str | None
-    resource_quota_id: str | None
-    request_timeout_seconds: int | None
-    health_check: HealthCheck
-    created_by_id: str
-    is_project_endpoint: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -98,11 +98,10 @@ async def update_model_api(
 
 
 @operation("DELETE", MODEL_API, guard=model_api_with(Right.MANAGE_MODEL_API), tag=TAG, status=204)
-async def delete_model_api(access: ModelApiAccess, db: Database, router: Router) -> None:
+async def delete_model_api(access: ModelApiAccess, router: Router) -> None:
     """Archive a model API: all its versions stop, and its calls are refused."""
-    async with db.transaction() as tx:
+    async with router.changing(access.model_api.id) as tx:
         await service.archive(tx, access.caller, access.model_api)
-    router.forget(access.model_api.id)
 
 
 def _ordered(order_by: str | None) -> tuple[str, bool]:

@@ -5,7 +5,8 @@ notifications nothing is kept, unless the database is away: then nobody can chan
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import structlog
@@ -17,7 +18,7 @@ from modelyard.domains.model_apis.queries import CHANNEL
 from modelyard.domains.model_apis.versions import lifecycle
 from modelyard.domains.model_apis.versions.queries import Interface
 from modelyard.engines.serving import Answer, Endpoint, Endpoints, NoReplica
-from modelyard.kit.db import Database
+from modelyard.kit.db import Database, Transaction
 from modelyard.kit.errors import Failure, NotFound, Unavailable
 from modelyard.kit.ids import is_id
 from modelyard.kit.listening import listen
@@ -200,6 +201,15 @@ class Router:
             known.pop(model_api_id, None)
         if reading := self._reading.get(model_api_id):
             reading.is_outdated = True
+
+    @asynccontextmanager
+    async def changing(self, model_api_id: str) -> AsyncIterator[Transaction]:
+        """A transaction that changes what calls depend on: for the next call it has been made."""
+        try:
+            async with self._db.transaction() as tx:
+                yield tx
+        finally:
+            self.forget(model_api_id)
 
     async def close(self) -> None:
         """Gives up all endpoints."""

@@ -5,7 +5,6 @@ from modelyard.domains.model_apis.calls.routing import Router
 from modelyard.domains.model_apis.recording import service
 from modelyard.domains.model_apis.recording.wire import Recording
 from modelyard.domains.users import Right
-from modelyard.kit.db import Database
 from modelyard.kit.operation import operation
 
 TAG = "Model APIs (private)"
@@ -20,13 +19,10 @@ async def get_model_api_recording(access: ModelApiAccess) -> Recording:
 
 
 @operation("PUT", RECORDING, guard=model_api_with(Right.EDIT_MODEL_API), tag=TAG)
-async def set_model_api_recording(
-    access: ModelApiAccess, db: Database, router: Router, data: Recording
-) -> Recording:
+async def set_model_api_recording(access: ModelApiAccess, router: Router, data: Recording) -> Recording:
     """Choose which share of the calls is recorded, and which fields are left out of them."""
-    async with db.transaction() as tx:
+    async with router.changing(access.model_api.id) as tx:
         fields = await service.set_recording(
             tx, access.caller, access.model_api, data.sample_rate, data.redacted_fields
         )
-    router.forget(access.model_api.id)
     return Recording(sample_rate=data.sample_rate, redacted_fields=fields)

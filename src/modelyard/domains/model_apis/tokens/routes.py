@@ -10,7 +10,7 @@ from modelyard.domains.model_apis.tokens.wire import (
 )
 from modelyard.domains.model_apis.wire import ModelApiAccessToken
 from modelyard.domains.users import Right
-from modelyard.kit.db import Database, Transaction
+from modelyard.kit.db import Transaction
 from modelyard.kit.operation import operation
 
 TOKENS = f"{MODEL_API}/accessTokens"
@@ -43,23 +43,18 @@ async def get_model_api_access_token(access: ModelApiAccess, accessTokenId: str)
 @operation("PUT", TOKEN, guard=_changing, tag=TAG)
 async def update_model_api_access_token(
     access: ModelApiAccess,
-    db: Database,
     router: Router,
     accessTokenId: str,
     data: ModelApiAccessTokenCreationRequest,
 ) -> ModelApiAccessTokenWithSecret:
     """Give an access token a new secret, shown in this reply only, and a new name if there is one."""
-    async with db.transaction() as tx:
+    async with router.changing(access.model_api.id) as tx:
         token, secret = await service.renew(tx, access.caller, access.model_api, accessTokenId, data.name)
-    router.forget(access.model_api.id)
     return ModelApiAccessTokenWithSecret.with_secret(token, secret)
 
 
 @operation("DELETE", TOKEN, guard=_changing, tag=TAG, status=204)
-async def delete_model_api_access_token(
-    access: ModelApiAccess, db: Database, router: Router, accessTokenId: str
-) -> None:
+async def delete_model_api_access_token(access: ModelApiAccess, router: Router, accessTokenId: str) -> None:
     """Revoke an access token: it opens nothing any more when this has answered."""
-    async with db.transaction() as tx:
+    async with router.changing(access.model_api.id) as tx:
         await service.revoke(tx, access.caller, access.model_api, accessTokenId)
-    router.forget(access.model_api.id)

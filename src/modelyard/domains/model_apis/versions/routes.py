@@ -48,12 +48,11 @@ async def get_model_api_version(access: VersionAccess) -> ModelApiVersion:
 
 @operation("PUT", f"{VERSION}/productionLabel", guard=version_with(Right.EDIT_MODEL_API), tag=TAG)
 async def update_model_api_version_production_label(
-    access: VersionAccess, db: Database, router: Router, data: ModelApiVersionProductionLabel
+    access: VersionAccess, router: Router, data: ModelApiVersionProductionLabel
 ) -> ModelApiVersionProductionLabel:
     """Make a running version the one in production, or take it out of production."""
-    async with db.transaction() as tx:
+    async with router.changing(access.model_api.id) as tx:
         await service.set_production(tx, access.caller, access.model_api, access.version, data.is_prod)
-    router.forget(access.model_api.id)
     return data
 
 
